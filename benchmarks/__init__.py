@@ -1,0 +1,1 @@
+"""Experiments on the project's own components; each writes the table that stands beside it."""

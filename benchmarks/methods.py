@@ -1,0 +1,124 @@
+"""Modes × fairness losses × seeds on one dataset, against single-task models of the same seed.
+
+``python -m benchmarks.methods data_schemas/adult/dataset.yaml --table benchmarks/adult.md`` trains what is missing under
+``runs/benchmarks/<dataset>`` (a second call goes on where a killed one stopped) and writes the table.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Optional
+
+import click
+import numpy as np
+
+from benchmarks.measure import Scores, compare, train
+from benchmarks.prepare import prepare
+from models.settings import FairnessSettings, TrainerSettings
+from pipeline.config import RunSettings, load
+from pipeline.provenance import source_hash
+
+LOSSES = ("fpr_gap", "correlation", "mmd")
+
+
+def _seeded(settings: TrainerSettings, seed: int, fairness: Optional[FairnessSettings] = None) -> TrainerSettings:
+    training = settings.training.model_copy(update={"seed": seed})
+    return settings.model_copy(update={"training": training, "fairness": fairness or settings.fairness})
+
+
+def grid(
+    settings: RunSettings, strengths: dict[str, tuple[float, ...]]
+) -> Iterator[tuple[str, str, float, FairnessSettings]]:
+    """Every (mode, loss, λ) with its settings; `none` once."""
+    yield "none", "", 0.0, FairnessSettings(mode="none")
+    for loss in LOSSES:
+        for strength in strengths[loss]:
+            for mode in ("vanilla", "mtaf"):
+                fairness = settings.fairness.model_copy(update={"mode": mode, "loss": loss, "strength": strength})
+                yield mode, loss, strength, fairness
+
+
+def measure_all(
+    settings: RunSettings, strengths: dict[str, tuple[float, ...]], seeds: list[int], folder: Path
+) -> list[dict[str, Any]]:
+    """Trains and measures the whole grid; returns a row per setting and seed."""
+    data = prepare(settings, folder)
+    tasks = [task.name for task in settings.tasks]
+    group = settings.candidate().groups[0]
+    code = source_hash("models.train_child")
+    rows = []
+    for seed in seeds:
+        baseline = Scores(
+            train(f"stl-{seed}", _seeded(settings.baseline(), seed), data, code, folder), data, tasks, group
+        )
+        for mode, loss, strength, fairness in grid(settings, strengths):
+            start = time.time()
+            name = f"{mode}-{loss}-{strength:g}-{seed}" if loss else f"{mode}-{seed}"
+            model = train(name, _seeded(settings.candidate(), seed, fairness), data, code, folder)
+            values = compare(Scores(model, data, tasks, group), baseline, data, tasks, group)
+            rows.append({"mode": mode, "loss": loss, "strength": strength, "seed": seed, "values": values})
+            click.echo(
+                f"{name}: ARFG {values['arfg']['value']}, ARE {values['are']['value']:.3f} ({time.time() - start:.0f} s)"
+            )
+    return rows
+
+
+def _mean(rows: list[dict[str, Any]], key: str) -> str:
+    numbers = [row["values"][key]["value"] for row in rows]
+    if None in numbers:
+        return "undefined"
+    if len(numbers) == 1:
+        return f"{numbers[0]:.3f}"
+    return f"{np.mean(numbers):.3f} ± {np.std(numbers, ddof=1):.3f}"
+
+
+def table(rows: list[dict[str, Any]], tasks: list[str]) -> list[str]:
+    """Markdown: a line per setting, mean ± standard deviation over seeds."""
+    head = ["mode", "loss", "λ", *(f"error {t}" for t in tasks), *(f"FPR gap {t}" for t in tasks), "ARFG", "ARE"]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    baseline = [*(f"error_baseline/{t}" for t in tasks), *(f"fpr_gap_baseline/{t}" for t in tasks)]
+    none = [row for row in rows if row["mode"] == "none"]
+    lines.append("| " + " | ".join(["single-task", "", "", *(_mean(none, key) for key in baseline), "1", "1"]) + " |")
+    keys = [*(f"error/{t}" for t in tasks), *(f"fpr_gap/{t}" for t in tasks), "arfg", "are"]
+    for setting in dict.fromkeys((row["mode"], row["loss"], row["strength"]) for row in rows):
+        own = [row for row in rows if (row["mode"], row["loss"], row["strength"]) == setting]
+        mode, loss, strength = setting
+        lines.append(
+            "| " + " | ".join([mode, loss, f"{strength:g}" if loss else "", *(_mean(own, k) for k in keys)]) + " |"
+        )
+    return lines
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--seeds", default="1,2,3")
+@click.option("--fpr-gap", default="1", help="λ of this loss, separated by commas")
+@click.option("--correlation", default="1")
+@click.option("--mmd", default="1")
+@click.option("--table", "target", type=click.Path(path_type=Path), help="Markdown file whose table is replaced")
+def main(config: Path, seeds: str, fpr_gap: str, correlation: str, mmd: str, target: Optional[Path]) -> None:
+    """Trains and measures modes and losses on CONFIG."""
+    settings = load(config)
+    strengths = {
+        loss: tuple(float(x) for x in text.split(","))
+        for loss, text in zip(LOSSES, (fpr_gap, correlation, mmd), strict=True)
+    }
+    folder = Path("runs/benchmarks").resolve() / settings.dataset
+    numbers = [int(seed) for seed in seeds.split(",")]
+    rows = measure_all(settings, strengths, numbers, folder)
+    (folder / "rows.json").write_text(json.dumps(rows, indent=1))
+    lines = table(rows, [task.name for task in settings.tasks])
+    click.echo("\n".join(lines))
+    if target is not None:
+        text = target.read_text() if target.exists() else ""
+        begin, end = "<!-- table -->", "<!-- end of table -->"
+        before, _, rest = text.partition(begin)
+        after = rest.partition(end)[2]
+        target.write_text(before + "\n".join([begin, *lines, end]) + after)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+"""Which split each row falls into: by a hash of columns, or by time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Optional, Union
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.interaction_log_gen.columns import Need
+from components.interaction_log_gen.conversion import Place
+from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.settings import HashSplit, SourceSettings, TimeSplit
+from models.features import SPLITS
+
+_NULL = np.uint64(0x9E3779B97F4A7C15)
+
+
+def assign(
+    columns: Mapping[Need, pa.Array],
+    written: Sequence[Need],
+    source: SourceSettings,
+    complete: np.ndarray,
+    place: Place,
+) -> np.ndarray:
+    """Index into ``SPLITS`` of each row.
+
+    Args:
+      columns: the batch.
+      written: the columns that are written, which `by: hash` takes where it names none.
+      source: says how its rows are split.
+      complete: bool [n], false where a row is going to be dropped and so needs no time.
+      place: where the rows come from, for the messages.
+
+    Returns:
+      int8 array of shape [n].
+
+    Raises:
+      LogError: a row's time is missing or cannot be compared with the bounds.
+    """
+    if isinstance(source.split, str):
+        return np.full(len(complete), SPLITS.index(source.split), np.int8)
+    if isinstance(source.split, TimeSplit):
+        return by_time(columns[Need(source.split.column, "raw")], source.split, complete, place)
+    if source.split.columns is None:
+        needs = written
+    else:
+        needs = [Need(name, "string") for name in source.split.columns]
+    return by_hash({need: columns[need] for need in needs}, source.split)
+
+
+def by_hash(columns: Mapping[Need, pa.Array], split: HashSplit) -> np.ndarray:
+    """Split of each row by the row's hash: equal values fall into one split, whatever the batch, file or worker.
+
+    Row i goes to the first split whose cumulated fraction exceeds hash(i) / 2⁶⁴.
+    """
+    names = [name for name in SPLITS if name in split.fractions]
+    bounds = np.cumsum([split.fractions[name] for name in names])
+    # The top 53 bits, which float64 holds exactly.
+    uniform = (row_hash(columns, split.salt) >> np.uint64(11)) * 2.0**-53
+    at = np.minimum(np.searchsorted(bounds, uniform, side="right"), len(names) - 1)
+    return np.array([SPLITS.index(name) for name in names], np.int8)[at]
+
+
+def row_hash(columns: Mapping[Need, pa.Array], salt: str) -> np.ndarray:
+    """A hash of each row's values, independent of the columns' order: uint64 array of shape [n].
+
+    Texts go through SipHash keyed by ``salt`` (pandas.util.hash_array), numbers by their float32 bits.
+    """
+    key = hashlib.blake2b(salt.encode(), digest_size=8).hexdigest()
+    total: Optional[np.ndarray] = None
+    for need in sorted(columns):
+        hashes = _hash(columns[need], key)
+        total = _mix(hashes if total is None else total * np.uint64(31) + hashes)
+    if total is None:
+        raise ValueError("a row's hash needs at least one column")
+    return _mix(total ^ np.frombuffer(bytes.fromhex(key), np.uint64)[0])
+
+
+def by_time(times: pa.Array, split: TimeSplit, complete: np.ndarray, place: Place) -> np.ndarray:
+    """Split of each row by its time: train < ``validation_from`` ≤ validation < ``test_from`` ≤ test.
+
+    Raises:
+      LogError: a row has no time, or times and bounds cannot be compared.
+    """
+    timeless = np.asarray(times.is_null()) & complete
+    if timeless.any():
+        at = int(np.flatnonzero(timeless)[0])
+        raise LogError(
+            f"{place.path}: column `{split.column}`, row {place.first_row + at + 1}: expected a time to split by. "
+            "Received: a missing value"
+        )
+    times = _comparable(times, split, place)
+    kind = times.type
+    late = pc.greater_equal(times, _bound(split.validation_from, kind, split, place))
+    last = pc.greater_equal(times, _bound(split.test_from, kind, split, place))
+    return np.asarray(late.fill_null(False), np.int8) + np.asarray(last.fill_null(False), np.int8)
+
+
+def _comparable(times: pa.Array, split: TimeSplit, place: Place) -> pa.Array:
+    """Texts as numbers where the bounds are numbers; all else as it is."""
+    kind = times.type
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_large_string(kind):
+        times = times.cast(pa.string())
+    if not pa.types.is_string(times.type) or isinstance(split.validation_from, str):
+        return times
+    try:
+        return times.cast(pa.int64())
+    except pa.ArrowInvalid:
+        pass  # Not all are integers.
+    try:
+        return times.cast(pa.float64())
+    except pa.ArrowInvalid as error:
+        raise LogError(
+            f"{place.path}: column `{split.column}`, after row {place.first_row}: expected numbers, as "
+            f"`validation_from` is one ({split.validation_from}). Received: {error}"
+        ) from error
+
+
+def _bound(bound: Union[int, float, str], kind: pa.DataType, split: TimeSplit, place: Place) -> pa.Scalar:
+    """The bound in the column's type."""
+    try:
+        if pa.types.is_temporal(kind) and isinstance(bound, str):
+            moment = pd.Timestamp(bound)
+            if pa.types.is_timestamp(kind):
+                if kind.tz and moment.tz is None:
+                    moment = moment.tz_localize(kind.tz)
+                return pa.scalar(moment, kind)
+            return pa.scalar(moment.date(), kind)
+        if pa.types.is_string(kind) and isinstance(bound, str):
+            return pa.scalar(bound)
+        if (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and not isinstance(bound, str):
+            return pa.scalar(bound)
+    except (ValueError, TypeError, pa.ArrowException) as error:
+        raise LogError(
+            f"{place.path}: column `{split.column}` holds {kind}; expected a bound of that type. "
+            f"Received: {bound!r} ({error})"
+        ) from error
+    raise LogError(
+        f"{place.path}: column `{split.column}` holds {kind}; expected `validation_from` and `test_from` that compare "
+        f"with it. Received: {bound!r}"
+    )
+
+
+def _hash(array: pa.Array, key: str) -> np.ndarray:
+    """Hash of each value: uint64 array of shape [n]."""
+    if pa.types.is_list(array.type):
+        return _hash_lists(array, key)
+    if pa.types.is_floating(array.type):
+        # + 0.0 makes one zero of two.
+        values = array.fill_null(0.0).to_numpy(zero_copy_only=False).astype(np.float32) + np.float32(0.0)
+        hashes = _mix(values.view(np.uint32).astype(np.uint64))
+    else:
+        encoded = array.dictionary_encode()
+        texts = encoded.dictionary.to_numpy(zero_copy_only=False)
+        hashed = pd.util.hash_array(texts, hash_key=key, categorize=False) if len(texts) else np.zeros(0, np.uint64)
+        hashes = np.append(hashed, _NULL)[encoded.indices.fill_null(len(hashed)).to_numpy()]
+    return np.where(np.asarray(array.is_null()), _NULL, hashes)
+
+
+def _hash_lists(array: pa.Array, key: str) -> np.ndarray:
+    """Hash of each list: the sum over its values of their hash mixed with their place in it."""
+    parents = pc.list_parent_indices(array).to_numpy(zero_copy_only=False)
+    lengths = pc.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    places = np.arange(len(parents)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    mixed = _mix(_hash(pc.list_flatten(array), key) + places.astype(np.uint64) * _NULL)
+    total = np.zeros(len(array), np.uint64)
+    np.add.at(total, parents, mixed)
+    return np.where(lengths == 0, _NULL, total)
+
+
+def _mix(values: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64: every bit of the input moves every bit of the output."""
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

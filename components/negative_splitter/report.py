@@ -1,0 +1,157 @@
+"""What the counts say: errors that stop the run, and warnings in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from components.negative_splitter.counts import Counts
+from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
+from models.features import UNKNOWN_GROUP
+
+TRAIN, TEST = "train", "test"
+
+
+def check_columns(
+    counts: Counts, settings: NegativeSplitterSettings, splits: Sequence[str], columns_in: Callable[[str], list[str]]
+) -> None:
+    """Checks that every split has rows and every column of a task or group a value in each split.
+
+    Args:
+        counts: Counts per split.
+        settings: The splitter's settings.
+        splits: The splits that were read.
+        columns_in: Gives the columns found in a split; called for the message only.
+
+    Raises:
+        ValueError: Lists all that is missing.
+    """
+    problems = []
+    uses = [(f"task `{task.name}`", task.column) for task in settings.tasks]
+    uses += [(f"group `{group.name}`", group.column) for group in settings.groups if group.column is not None]
+    for split in splits:
+        if split not in counts or not counts[split].rows:
+            problems.append(f"split `{split}`: expected rows. Received: none")
+            continue
+        absent = [(use, column) for use, column in uses if not counts[split].present.get(column, 0)]
+        problems += [
+            f"split `{split}`, {use}: column `{column}` has no value in any of {counts[split].rows:,} rows"
+            for use, column in absent
+        ]
+        if absent:
+            problems.append(f"split `{split}`: columns found are {columns_in(split)}")
+    _raise("the examples lack what the tasks and groups read", problems)
+
+
+def check_labels(report: dict[str, Any], settings: NegativeSplitterSettings) -> None:
+    """Checks that rules divide the train split and that groups have two values or more in every split.
+
+    Args:
+        report: Counts as JSON, see ``counts_to_json``.
+        settings: The splitter's settings.
+
+    Raises:
+        ValueError: Lists each rule that matches nothing or everything, and each group with fewer than two values.
+    """
+    problems = []
+    for task in settings.tasks:
+        problems += _rule_problems(task, report.get(TRAIN, {"tasks": {}})["tasks"].get(task.name))
+    first = settings.tasks[0].name
+    for split, counts in report.items():
+        for group in settings.groups:
+            values = [value for value in counts["tasks"][first]["groups"][group.name] if value != UNKNOWN_GROUP]
+            if len(values) < 2:
+                problems.append(
+                    f"group `{group.name}` ({_source(group)}): expected two values or more in split `{split}`. Received: "
+                    f"{values} and {UNKNOWN_GROUP} in {_unknown(counts, first, group):,} of {counts['rows']:,} rows"
+                )
+    _raise("nothing can be learnt or measured from these labels and groups", problems)
+
+
+def warnings(report: dict[str, Any], settings: NegativeSplitterSettings) -> list[str]:
+    """Sentences on cells that are too small to train or measure on, in the order of splits, tasks and groups."""
+    found = []
+    if len(settings.tasks) == 1:
+        found.append(
+            f"Task `{settings.tasks[0].name}` is the only one: its negatives are neither shared nor specific, so the modes "
+            f"`mtaf` and `mtaf_difference` have no fairness term; use `vanilla`."
+        )
+    for split, counts in report.items():
+        for name, task in counts["tasks"].items():
+            if split != TRAIN:
+                found += _one_sided(split, name, task)
+            if split in (TRAIN, TEST):
+                for key, values in task["groups"].items():
+                    known = {value: cells for value, cells in values.items() if value != UNKNOWN_GROUP}
+                    found += _no_negatives(split, name, key, known)
+                    if len(settings.tasks) > 1:
+                        found += _few_specific(split, name, key, known, settings)
+    return found
+
+
+def _rule_problems(task: TaskLabelSettings, counts: dict[str, Any] | None) -> list[str]:
+    if counts is None:
+        return []
+    known, positives = counts["known"], counts["positives"]
+    rule = f"task `{task.name}`: `positive: {task.positive}` on column `{task.column}`"
+    if not known:
+        return [f"{rule}: every value in split `{TRAIN}` is one of `missing` {list(task.missing)}"]
+    if positives == 0:
+        hint = "compare the literal's spelling, case and size with the column's values"
+        return [f"{rule} matches none of {known:,} known values in split `{TRAIN}`; {hint}"]
+    if positives == known:
+        hint = "compare it with the column's values; a marker of missing labels belongs under `missing`"
+        return [f"{rule} matches all of {known:,} known values in split `{TRAIN}`; {hint}"]
+    return []
+
+
+def _one_sided(split: str, task: str, counts: dict[str, Any]) -> list[str]:
+    if 0 < counts["positives"] < counts["known"]:
+        return []
+    return [
+        f"Task `{task}` has {counts['positives']:,} positives among {counts['known']:,} known labels in split `{split}`: "
+        f"its metrics are undefined there; use more rows or another split."
+    ]
+
+
+def _no_negatives(split: str, task: str, key: str, values: dict[str, dict[str, int]]) -> list[str]:
+    empty = [value for value, cells in values.items() if cells["known"] == cells["positives"]]
+    if not empty:
+        return []
+    return [
+        f"Task `{task}` has no negatives in split `{split}` for {key} = {', '.join(empty)}: the false positive rate is "
+        f"undefined there; merge groups, or use more rows."
+    ]
+
+
+def _few_specific(
+    split: str, task: str, key: str, values: dict[str, dict[str, int]], settings: NegativeSplitterSettings
+) -> list[str]:
+    # Values without any negative have a warning of their own.
+    few = {
+        value: cells
+        for value, cells in values.items()
+        if cells["specific"] < settings.min_specific and cells["positives"] < cells["known"]
+    }
+    if not few:
+        return []
+    cells = "; ".join(f"{value}: {c['specific']:,} of {c['known'] - c['positives']:,}" for value, c in few.items())
+    wider = "use rule any_other_positive, " if settings.rule == "all_others_positive" else ""
+    return [
+        f"Task `{task}` has fewer than {settings.min_specific} task-specific negatives in split `{split}` for {key} "
+        f"(specific of all negatives; {cells}): {wider}merge groups, or expect "
+        f"{'no fairness term for this head' if split == TRAIN else 'a gap that is mostly noise'}."
+    ]
+
+
+def _source(group: GroupSettings) -> str:
+    return f"column `{group.column}`" if group.column is not None else f"crossing of {list(group.cross or ())}"
+
+
+def _unknown(counts: dict[str, Any], task: str, group: GroupSettings) -> int:
+    return counts["tasks"][task]["groups"][group.name].get(UNKNOWN_GROUP, {"rows": 0})["rows"]
+
+
+def _raise(what: str, problems: list[str]) -> None:
+    if problems:
+        raise ValueError("\n  - ".join([f"NegativeSplitter: {what}:", *problems]))

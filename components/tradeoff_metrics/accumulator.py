@@ -1,0 +1,193 @@
+"""The mergeable accumulator that every group metric is read from.
+
+Per value of one group key it holds the second moments of each row's 0/1 indicators over all tasks and both models, and
+score histograms. Counts are the diagonal of the moments (an indicator is its own square), so rates, gaps, ratios and
+their intervals, which must respect that candidate, baseline and tasks share rows, all come from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+CANDIDATE, BASELINE = 0, 1
+MODELS = ("candidate", "baseline")
+
+# Indicators of one row for one task, in this order, tasks one after another.
+NEGATIVE, POSITIVE = 0, 1
+FALSE_POSITIVE = (2, 4)
+FALSE_NEGATIVE = (3, 5)
+INDICATORS = 6
+
+# A column with more values than this is an identifier, not a group: its moments would fill the memory.
+MAX_GROUPS = 2000
+
+
+class GroupAccumulator:
+    """Second moments and score histograms per value of one group key.
+
+    Attributes:
+        tasks: Task names, in the order of the arrays' task axis.
+        thresholds: Decision thresholds [2, T] (candidate, baseline); a score above its threshold predicts a positive.
+        groups: Values met so far, in the order of the arrays' group axis.
+        rows: Rows per group [G], whether or not a label is known.
+        moments: Σ x xᵀ over the rows of a group [G, 6T, 6T], x the row's indicators.
+        histogram: Known rows per score bin [G, 2 models, T, 2 labels, bins].
+    """
+
+    def __init__(self, tasks: Sequence[str], thresholds: np.ndarray, bins: int = 1000):
+        thresholds = np.array(thresholds, np.float64)
+        if thresholds.shape != (2, len(tasks)) or not np.isfinite(thresholds).all():
+            raise ValueError(
+                f"`thresholds` should be finite, of shape [2, {len(tasks)}] (candidate and baseline, tasks "
+                f"{list(tasks)}). Received: {thresholds.tolist()}"
+            )
+        self.tasks = tuple(tasks)
+        self.thresholds = thresholds
+        self.bins = bins
+        self.groups: list[str] = []
+        self._index: dict[str, int] = {}
+        self.rows, self.moments, self.histogram = self._zeros(0)
+
+    def _zeros(self, groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        width, tasks = INDICATORS * len(self.tasks), len(self.tasks)
+        return (
+            np.zeros(groups, np.int64),
+            np.zeros((groups, width, width), np.int64),
+            np.zeros((groups, 2, tasks, 2, self.bins), np.int64),
+        )
+
+    def add_batch(self, labels: np.ndarray, known: np.ndarray, scores: np.ndarray, group: np.ndarray) -> None:
+        """Adds rows.
+
+        Args:
+            labels: 0 or 1 [n, T]; of no meaning where ``known`` is 0.
+            known: 1 where the label is known, else 0 [n, T].
+            scores: Probabilities of candidate and baseline [2, n, T].
+            group: Value of the group key per row [n], text.
+
+        Raises:
+            ValueError: Shapes do not fit; a known label or ``known`` is neither 0 nor 1; a score is not in [0, 1].
+        """
+        labels, known, scores = np.asarray(labels), np.asarray(known), np.asarray(scores)
+        self._check(labels, known, scores, group)
+        if not len(labels):
+            return
+        known = known.astype(bool)
+        positive = known & (labels == 1)
+        negative = known & ~positive
+        indicators = self._indicators(negative, positive, scores)
+        cells = self._cells(positive, scores)
+        values, inverse = np.unique(np.asarray(group, dtype=str), return_inverse=True)
+        index = self._indices(values.tolist())
+        order = np.argsort(inverse, kind="stable")
+        for position, rows in enumerate(np.split(order, np.cumsum(np.bincount(inverse))[:-1])):
+            g, x = index[position], indicators[rows]
+            self.rows[g] += len(rows)
+            self.moments[g] += (x.T @ x).astype(np.int64)
+            where = np.broadcast_to(known[rows], (2, len(rows), len(self.tasks)))
+            counts = np.bincount(cells[:, rows][where], minlength=self.histogram[g].size)
+            self.histogram[g] += counts.reshape(self.histogram[g].shape)
+
+    def _indicators(self, negative: np.ndarray, positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        above = scores.astype(np.float64) > self.thresholds[:, None, :]
+        result = np.empty((*negative.shape, INDICATORS), np.float64)
+        result[..., NEGATIVE] = negative
+        result[..., POSITIVE] = positive
+        for model in (CANDIDATE, BASELINE):
+            result[..., FALSE_POSITIVE[model]] = negative & above[model]
+            result[..., FALSE_NEGATIVE[model]] = positive & ~above[model]
+        return result.reshape(len(negative), -1)
+
+    def _cells(self, positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
+        """Flat index into one group's histogram [2, n, T]."""
+        bins = np.minimum((scores.astype(np.float64) * self.bins).astype(np.int64), self.bins - 1)
+        model = np.arange(2)[:, None, None]
+        task = np.arange(len(self.tasks))[None, None, :]
+        return ((model * len(self.tasks) + task) * 2 + positive) * self.bins + bins
+
+    def _indices(self, values: list[str]) -> list[int]:
+        new = [value for value in values if value not in self._index]
+        if new:
+            total = len(self.groups) + len(new)
+            if total > MAX_GROUPS:
+                raise ValueError(
+                    f"a group key should have at most {MAX_GROUPS} values. Received: {total}, among them {new[:3]}"
+                )
+            for value in new:
+                self._index[value] = len(self.groups)
+                self.groups.append(value)
+            grown = self._zeros(len(new))
+            self.rows, self.moments, self.histogram = (
+                np.concatenate([old, zeros])
+                for old, zeros in zip((self.rows, self.moments, self.histogram), grown, strict=True)
+            )
+        return [self._index[value] for value in values]
+
+    def merge(self, other: GroupAccumulator) -> None:
+        """Adds what ``other`` holds; the order of merges does not change the result.
+
+        Raises:
+            ValueError: The two were made for different tasks, thresholds or bins.
+        """
+        if (
+            self.tasks != other.tasks
+            or self.bins != other.bins
+            or not np.array_equal(self.thresholds, other.thresholds)
+        ):
+            raise ValueError(
+                "accumulators of the same tasks, bins and thresholds can be merged. Received: "
+                f"{self.tasks}, {self.bins}, {self.thresholds.tolist()} and "
+                f"{other.tasks}, {other.bins}, {other.thresholds.tolist()}"
+            )
+        index = self._indices(other.groups)
+        self.rows[index] += other.rows
+        self.moments[index] += other.moments
+        self.histogram[index] += other.histogram
+
+    def ordered(self, last: str = "") -> list[int]:
+        """Positions of the groups by name, the group ``last`` at the end: equal whatever order rows came in."""
+        return sorted(range(len(self.groups)), key=lambda g: (self.groups[g] == last, self.groups[g]))
+
+    def _check(self, labels: np.ndarray, known: np.ndarray, scores: np.ndarray, group: np.ndarray) -> None:
+        n, tasks = len(labels), len(self.tasks)
+        shapes = {"labels": labels.shape, "known": known.shape, "scores": scores.shape, "group": np.shape(group)}
+        expected = {"labels": (n, tasks), "known": (n, tasks), "scores": (2, n, tasks), "group": (n,)}
+        if shapes != expected:
+            raise ValueError(f"shapes should be {expected}. Received: {shapes}")
+        for t, task in enumerate(self.tasks):
+            weights = known[:, t]
+            self._refuse(~np.isin(weights, (0, 1)), weights, f"weight of task `{task}` should be 0 or 1")
+            wrong = ~np.isin(labels[:, t], (0, 1)) & (weights == 1)
+            self._refuse(wrong, labels[:, t], f"known labels of task `{task}` should be 0 or 1")
+            for model, name in enumerate(MODELS):
+                score = scores[model, :, t]
+                # Negated, so that NaN is refused too.
+                outside = ~((score >= 0) & (score <= 1))
+                self._refuse(outside, score, f"scores of the {name} for task `{task}` should be in [0, 1]")
+
+    @staticmethod
+    def _refuse(wrong: np.ndarray, values: np.ndarray, expected: str) -> None:
+        if wrong.any():
+            raise ValueError(f"{expected}. Received: {values[wrong][0]} ({int(wrong.sum())} of {len(wrong)} rows)")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Non-zero cells only: most score bins of most groups are empty."""
+        state = self.__dict__.copy()
+        for name in ("moments", "histogram"):
+            array = state[name]
+            cells = np.flatnonzero(array)
+            counts = array.flat[cells]
+            small = np.min_scalar_type(int(counts.max(initial=0)))
+            state[name] = (array.shape, cells.astype(np.min_scalar_type(array.size)), counts.astype(small))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for name in ("moments", "histogram"):
+            shape, cells, values = state[name]
+            array = np.zeros(shape, np.int64)
+            array.flat[cells.astype(np.int64)] = values
+            setattr(self, name, array)

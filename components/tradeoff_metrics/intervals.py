@@ -1,0 +1,110 @@
+"""Confidence intervals in closed form (NumPy float64).
+
+References:
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    R. G. Newcombe, "Interval estimation for the difference between independent proportions", Statist. Med. 17 (1998).
+    E. C. Fieller, "Some problems in interval estimation", JRSS B 16 (1954).
+    G. Y. Zou and A. Donner, "Construction of confidence limits about effect measures", Statist. Med. 27 (2008).
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Optional
+
+import numpy as np
+
+Bounds = tuple[float, float]
+
+
+def normal_quantile(confidence: float) -> float:
+    """z with P(|Z| <= z) = ``confidence``: 1.96 for 0.95."""
+    return NormalDist().inv_cdf(0.5 + confidence / 2)
+
+
+def wilson(successes: float, trials: float, z: float) -> Bounds:
+    """Wilson's score interval of a proportion; NaN without trials.
+
+    Unlike p ± z √(p(1−p)/n) it has a width where no or every trial succeeded, as happens to false positives of small
+    groups.
+    """
+    if trials <= 0:
+        return math.nan, math.nan
+    p = successes / trials
+    centre = p + z * z / (2 * trials)
+    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+def newcombe(p1: float, bounds1: Bounds, p2: float, bounds2: Bounds) -> Bounds:
+    """Newcombe's hybrid score interval of p1 − p2, two proportions of different rows, from their Wilson intervals."""
+    difference = p1 - p2
+    lower = difference - math.hypot(p1 - bounds1[0], bounds2[1] - p2)
+    upper = difference + math.hypot(bounds1[1] - p1, p2 - bounds2[0])
+    return max(-1.0, lower), min(1.0, upper)
+
+
+def absolute(bounds: Bounds) -> Bounds:
+    """The image of an interval of d under |d|."""
+    lower, upper = bounds
+    if lower <= 0 <= upper:
+        return 0.0, max(-lower, upper)
+    return min(abs(lower), abs(upper)), max(abs(lower), abs(upper))
+
+
+def fieller(numerator: float, denominator: float, covariance: np.ndarray, z: float) -> Optional[Bounds]:
+    """Fieller's interval of a ratio: all r with (a − r b)² <= z² Var(a − r b).
+
+    Args:
+        numerator: a.
+        denominator: b.
+        covariance: Of (a, b) [2, 2].
+        z: Normal quantile.
+
+    Returns:
+        The interval, or None where it is unbounded: the interval b ± z √Var(b) of the denominator holds 0.
+    """
+    # The solutions of A r² − 2 B r + C <= 0.
+    a = denominator**2 - z * z * covariance[1, 1]
+    if a <= 0:
+        return None
+    b = numerator * denominator - z * z * covariance[0, 1]
+    c = numerator**2 - z * z * covariance[0, 0]
+    root = math.sqrt(max(b * b - a * c, 0.0))
+    return (b - root) / a, (b + root) / a
+
+
+def ratio_covariance(candidate: np.ndarray, baseline: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Covariance of the ratios candidate/baseline by the delta method [T, T].
+
+    Args:
+        candidate: Values [T].
+        baseline: Values, none of them 0 [T].
+        covariance: Of (candidate, baseline), models one after the other [2T, 2T].
+    """
+    jacobian = np.concatenate([np.diag(1 / baseline), np.diag(-candidate / baseline**2)], axis=1)
+    return jacobian @ covariance @ jacobian.T
+
+
+def mean_of_ratios(values: np.ndarray, bounds: list[Bounds], covariance: np.ndarray) -> Bounds:
+    """Interval of the mean of correlated ratios by variance estimates recovered from each ratio's own interval.
+
+    l = r̄ − √(Σ_tu ρ_tu (r_t − l_t)(r_u − l_u)) / T and likewise above (Zou and Donner), so that the skewness of
+    Fieller's intervals is kept; for one task it is Fieller's interval.
+
+    Args:
+        values: Ratios r_t [T].
+        bounds: Interval of each.
+        covariance: Of the ratios, for their correlations ρ [T, T].
+    """
+    # Rounding may leave a variance of 0 a hair below it, and a correlation a hair above 1.
+    deviation = np.sqrt(np.maximum(np.diag(covariance), 0))
+    outer = np.outer(deviation, deviation)
+    correlation = np.clip(np.divide(covariance, outer, out=np.eye(len(values)), where=outer > 0), -1, 1)
+    below = np.array([value - lower for value, (lower, _) in zip(values, bounds, strict=True)])
+    above = np.array([upper - value for value, (_, upper) in zip(values, bounds, strict=True)])
+    mean = float(values.mean())
+    half = [math.sqrt(max(float(side @ correlation @ side), 0.0)) / len(values) for side in (below, above)]
+    return mean - half[0], mean + half[1]

@@ -1,0 +1,132 @@
+"""Rows on their way from TFMA's extracts into the accumulators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Optional
+
+import numpy as np
+from tensorflow_model_analysis.metrics import metric_types
+from tensorflow_model_analysis.utils import util
+
+from components.tradeoff_metrics.accumulator import GroupAccumulator
+from components.tradeoff_metrics.extractor import THRESHOLDS_KEY
+from models.features import group_key
+
+# Rows that wait for the vectorised path: enough to make its fixed cost vanish, few enough to weigh nothing.
+FLUSH_ROWS = 1024
+
+
+class TradeoffRows:
+    """Rows that wait, and the accumulators of all group keys that they go to.
+
+    ``add`` takes one row or many: a block [4T, n] (labels, weights, candidate's and baseline's scores, tasks within each)
+    with the group values [n] of each key.
+    """
+
+    def __init__(self, tasks: Sequence[str], groups: Sequence[str], bins: int):
+        self.tasks, self.groups, self.bins = tuple(tasks), tuple(groups), bins
+        self.thresholds: Optional[np.ndarray] = None
+        self.accumulators: dict[str, GroupAccumulator] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._blocks: list[np.ndarray] = []
+        self._values: list[list[np.ndarray]] = []
+        self._waiting = 0
+
+    def add(self, block: np.ndarray, values: list[np.ndarray], thresholds: np.ndarray) -> None:
+        """Adds rows, scored by models with the given decision thresholds [2, T]."""
+        if self.thresholds is None:
+            self.thresholds = thresholds
+            self.accumulators = {group: GroupAccumulator(self.tasks, thresholds, self.bins) for group in self.groups}
+        elif thresholds is not self.thresholds and not np.array_equal(thresholds, self.thresholds):
+            raise ValueError(
+                "decision thresholds should be the same in all rows. "
+                f"Received: {self.thresholds.tolist()} and {thresholds.tolist()}"
+            )
+        self._blocks.append(block)
+        self._values.append(values)
+        self._waiting += block.shape[1]
+        if self._waiting >= FLUSH_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Moves waiting rows into the accumulators."""
+        if not self._waiting:
+            return
+        labels, known, candidate, baseline = np.concatenate(self._blocks, axis=1).reshape(4, len(self.tasks), -1)
+        scores = np.stack([candidate.T, baseline.T])
+        for i, group in enumerate(self.groups):
+            values = np.concatenate([row[i] for row in self._values])
+            text = np.char.decode(values.astype("S"), "utf-8")
+            self.accumulators[group].add_batch(labels.T, known.T, scores, text)
+        self._clear()
+
+    def merge(self, other: TradeoffRows) -> None:
+        """Adds what ``other`` holds."""
+        self.flush()
+        other.flush()
+        if other.thresholds is None:
+            return
+        if self.thresholds is None:
+            self.thresholds, self.accumulators = other.thresholds, other.accumulators
+            return
+        for group, accumulator in self.accumulators.items():
+            accumulator.merge(other.accumulators[group])
+
+    def __getstate__(self) -> dict[str, Any]:
+        self.flush()
+        return self.__dict__
+
+
+class RowPreprocessor(metric_types.Preprocessor):
+    """Turns TFMA's extracts into the arrays that ``TradeoffRows.add`` takes: once a row, before slices multiply it."""
+
+    def __init__(self, tasks: Sequence[str], groups: Sequence[str], candidate: str, baseline: str):
+        super().__init__(name=f"tradeoff_rows:{candidate}:{baseline}:{','.join(tasks)}:{','.join(groups)}")
+        self._tasks, self._columns = list(tasks), [group_key(group) for group in groups]
+        self._models = (candidate, baseline)
+        self._last: tuple[Any, np.ndarray] = (None, np.empty(0))
+
+    def process(self, extracts: dict[str, Any]) -> Iterator[tuple[np.ndarray, list[np.ndarray], np.ndarray]]:
+        """Yields the block of an element, its group values and the thresholds."""
+        row = util.StandardExtracts(extracts)
+        candidate, baseline = self._models
+        sources = [
+            *((row.get_labels(candidate, task), "label", task) for task in self._tasks),
+            *((row.get_example_weights(candidate, task), "weight", task) for task in self._tasks),
+            *(
+                (row.get_predictions(model, task), f"{model}'s score", task)
+                for model in self._models
+                for task in self._tasks
+            ),
+        ]
+        values = [self._group(row.features.get(column), column) for column in self._columns]
+        n = len(values[0])
+        arrays = []
+        for value, what, task in sources:
+            array = np.ravel(value) if isinstance(value, (np.ndarray, float, int)) else np.empty(0)
+            if len(array) != n:
+                raise ValueError(f"the {what} of task `{task}` should be {n} number(s) in a row. Received: {value}")
+            arrays.append(array)
+        block = np.concatenate(arrays).astype(np.float64, copy=False).reshape(-1, n)
+        yield block, values, self._thresholds(extracts)
+
+    @staticmethod
+    def _group(value: Any, column: str) -> np.ndarray:
+        if not isinstance(value, np.ndarray) or value.size == 0:
+            raise ValueError(f"column `{column}` should hold a text in every row. Received: {value}")
+        return value.ravel()
+
+    def _thresholds(self, extracts: dict[str, Any]) -> np.ndarray:
+        if THRESHOLDS_KEY not in extracts:
+            raise ValueError(
+                f"extracts should hold `{THRESHOLDS_KEY}`: run the Evaluator with "
+                'module_path="components.tradeoff_metrics.extractor"'
+            )
+        source = extracts[THRESHOLDS_KEY]
+        if source is not self._last[0]:
+            numbers = [[source[model][task] for task in self._tasks] for model in self._models]
+            self._last = (source, np.array(numbers, np.float64))
+        return self._last[1]

@@ -1,0 +1,118 @@
+"""Settings of the evaluation and of the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Optional
+
+from pydantic import Field, model_validator
+
+from components.tradeoff_metrics.names import check_names
+from models.settings import PerTask, Settings
+
+
+class EvaluationSettings(Settings):
+    """What TFMA computes beside the trade-off metrics, and over which slices.
+
+    ``fairness_thresholds`` are those of Fairness Indicators; a task's own number is added to them. ``min_count`` is the
+    number of known negatives (FPR), positives (TPR) or rows (error) below which a group enters no gap and no worst group.
+    Each of ``slices`` is a list of columns that are crossed, such as ``[group/gender, country]``. ``batched`` sums arrays of
+    rows where TFMA walks them one by one; the figures are the same.
+    """
+
+    fairness_thresholds: tuple[float, ...] = Field((0.25, 0.5, 0.75), min_length=1)
+    slice_negative_kinds: bool = True
+    slices: tuple[tuple[str, ...], ...] = ()
+    min_count: int = Field(1, ge=1)
+    confidence: float = Field(0.95, gt=0, lt=1)
+    histogram_bins: int = Field(1000, ge=1)
+    batched: bool = True
+
+    @model_validator(mode="after")
+    def _check(self) -> EvaluationSettings:
+        for threshold in self.fairness_thresholds:
+            check_threshold(threshold)
+        for columns in self.slices:
+            if not columns:
+                raise ValueError("a slice needs a column or more; the overall slice is always there")
+        return self
+
+    def check(self, tasks: Sequence[str], groups: Sequence[str]) -> None:
+        """Checks the run's names against what metric keys can hold.
+
+        Raises:
+            ValueError: A name holds ``/`` or ``@``, stands twice, or there is none.
+        """
+        check_names(tasks, groups)
+
+
+def check_threshold(threshold: float) -> None:
+    """Refuses a threshold that Fairness Indicators could not name: its keys print decimals.
+
+    Raises:
+        ValueError: Not in (0, 1), or so small that Python prints an exponent.
+    """
+    if not 0 < threshold < 1 or "e" in str(threshold):
+        raise ValueError(f"a fairness threshold should be in (0, 1), 0.0001 or above. Received: {threshold}")
+
+
+class GateBounds(Settings):
+    """Bounds on values between the groups of one key. A number holds for every task, a mapping for the tasks it names."""
+
+    arfg_max: Optional[float] = Field(None, gt=0)
+    fpr_gap_max: Optional[PerTask] = None
+    fpr_gap_ratio_max: Optional[PerTask] = None
+    tpr_gap_max: Optional[PerTask] = None
+    tpr_gap_ratio_max: Optional[PerTask] = None
+    worst_group_error_max: Optional[PerTask] = None
+    min_negatives: Optional[PerTask] = Field(None, description="known negatives of a task in its smallest group")
+    min_positives: Optional[PerTask] = None
+
+    @model_validator(mode="after")
+    def _not_negative(self) -> GateBounds:
+        for key in GateBounds.model_fields:
+            limit = getattr(self, key)
+            for task, number in limit.items() if isinstance(limit, dict) else [("", limit)]:
+                if number is not None and not number >= 0:
+                    raise ValueError(f"`{key}` {task} should be at least 0. Received: {number}")
+        return self
+
+    def given(self) -> dict[str, PerTask]:
+        """The bounds that are set, by key."""
+        limits = {key: getattr(self, key) for key in GateBounds.model_fields}
+        return {key: limit for key, limit in limits.items() if limit is not None and limit != {}}
+
+
+class GateSettings(GateBounds):
+    """When a model may be pushed: all bounds hold, on the overall slice of the test split.
+
+    The bounds are those of the primary group key; ``per_group`` bounds others by name. ``on: value`` compares values,
+    ``on: interval`` the interval's unfavourable end (counts have none). One bound is needed: without any, nothing would
+    ever be blessed.
+    """
+
+    on: Literal["value", "interval"] = "value"
+    are_max: Optional[float] = Field(None, gt=0)
+    per_group: dict[str, GateBounds] = {}
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> GateSettings:
+        if self.are_max is None and not self.given() and not any(b.given() for b in self.per_group.values()):
+            bounds = ["are_max", *GateBounds.model_fields]
+            raise ValueError(f"the gate needs a bound or more of {bounds}")
+        return self
+
+    def check(self, tasks: Sequence[str], groups: Sequence[str]) -> None:
+        """Checks the names that the gate uses.
+
+        Raises:
+            ValueError: It names a task or group that does not exist.
+        """
+        for group in self.per_group:
+            if group not in groups:
+                raise ValueError(f"gate.per_group: `{group}` is not a group; groups are {list(groups)}")
+        for prefix, own in (("gate", self), *((f"gate.per_group.{group}", b) for group, b in self.per_group.items())):
+            for key, limit in own.given().items():
+                for task in limit if isinstance(limit, dict) else ():
+                    if task not in tasks:
+                        raise ValueError(f"{prefix}.{key}: `{task}` is not a task; tasks are {list(tasks)}")

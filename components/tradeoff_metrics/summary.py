@@ -1,0 +1,160 @@
+"""What an accumulator says: values under their metric names, and the details behind them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Optional
+
+import numpy as np
+
+from components.tradeoff_metrics.accumulator import BASELINE, CANDIDATE, MODELS, GroupAccumulator
+from components.tradeoff_metrics.intervals import wilson
+from components.tradeoff_metrics.names import MetricName
+from components.tradeoff_metrics.statistics import Estimate, Kind, TradeoffStatistics, WorstGroup
+from models.features import UNKNOWN_GROUP
+
+RATE_KINDS: tuple[Kind, ...] = ("fpr", "tpr", "error")
+SUFFIX = {CANDIDATE: "", BASELINE: "_baseline"}
+
+
+def values(statistics: TradeoffStatistics, group: Optional[str]) -> dict[MetricName, Estimate]:
+    """All values of one group key; ``group`` None is the primary one, which carries those over all rows too."""
+    result: dict[MetricName, Estimate] = {}
+
+    def per_task(metric: str, estimates: list[Estimate]) -> None:
+        for task, estimate in zip(statistics.tasks, estimates, strict=True):
+            result[MetricName(metric, task, group)] = estimate
+
+    fpr_ratios, arfg = statistics.gap_ratios("fpr")
+    result[MetricName("arfg", None, group)] = arfg
+    per_task("fpr_gap_ratio", fpr_ratios)
+    per_task("tpr_gap_ratio", statistics.gap_ratios("tpr")[0])
+    for model, suffix in SUFFIX.items():
+        per_task(f"fpr_gap{suffix}", [gap.estimate for gap in statistics.gaps("fpr", model)])
+        per_task(f"tpr_gap{suffix}", [gap.estimate for gap in statistics.gaps("tpr", model)])
+        per_task(f"worst_group_error{suffix}", [worst.estimate for worst in statistics.worst_groups(model)])
+    per_task("min_negatives", statistics.smallest_count("fpr"))
+    per_task("min_positives", statistics.smallest_count("tpr"))
+    if group is None:
+        error_ratios, are = statistics.error_ratios()
+        differences = statistics.error_differences()
+        result[MetricName("are")] = are
+        result[MetricName("negative_transfer")] = negative_transfer(differences)
+        per_task("error", statistics.errors(CANDIDATE))
+        per_task("error_baseline", statistics.errors(BASELINE))
+        per_task("error_ratio", error_ratios)
+        per_task("error_difference", differences)
+    return result
+
+
+def negative_transfer(differences: list[Estimate]) -> Estimate:
+    """Number of tasks whose error is above the single-task baseline's.
+
+    Its ends count tasks that surely are above (whole interval of the difference above 0) and that may be.
+    """
+    reason = "; ".join(difference.reason for difference in differences if math.isnan(difference.value))
+    if reason:
+        return Estimate(reason=reason)
+    return Estimate(
+        float(sum(difference.value > 0 for difference in differences)),
+        float(sum(difference.lower > 0 for difference in differences)),
+        float(sum(difference.upper > 0 for difference in differences)),
+    )
+
+
+def summarise(
+    accumulator: GroupAccumulator, name: str, group: Optional[str], *, confidence: float = 0.95, min_count: int = 1
+) -> tuple[dict[MetricName, Estimate], dict[str, Any]]:
+    """Values and details of one group key.
+
+    Args:
+        accumulator: Its counts.
+        name: The group key's name.
+        group: The name's part in metric names; None for the primary group key.
+        confidence: Of intervals.
+        min_count: Rows that a group needs to enter a gap.
+
+    Returns:
+        Estimates by metric name, and the details: JSON-able, None for NaN (keys: `details.py`).
+    """
+    statistics = TradeoffStatistics(accumulator, confidence=confidence, min_count=min_count)
+    estimates = values(statistics, group)
+    details = {
+        "group": name,
+        "primary": group is None,
+        "confidence": confidence,
+        "min_count": min_count,
+        "bins": accumulator.bins,
+        "rows": int(accumulator.rows.sum()),
+        "group_rows": {g: int(n) for g, n in zip(accumulator.groups, accumulator.rows, strict=True)},
+        "thresholds": {
+            model: dict(zip(accumulator.tasks, accumulator.thresholds[m].tolist(), strict=True))
+            for m, model in enumerate(MODELS)
+        },
+        "values": {str(key): _plain(estimate) for key, estimate in estimates.items()},
+        "tasks": {task: _task_details(statistics, t) for t, task in enumerate(statistics.tasks)},
+        "histograms": _histograms(accumulator),
+    }
+    return estimates, details
+
+
+def _plain(estimate: Estimate) -> dict[str, Any]:
+    numbers = {"value": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
+    return {name: None if math.isnan(x) else float(x) for name, x in numbers.items()} | {"reason": estimate.reason}
+
+
+def _task_details(statistics: TradeoffStatistics, task: int) -> dict[str, Any]:
+    return {
+        model: {
+            "rates": {kind: _rates(statistics, kind, m, task) for kind in RATE_KINDS},
+            "gaps": {kind: _gap(statistics, kind, m, task) for kind in ("fpr", "tpr")},
+            "worst_group": _worst(statistics, statistics.worst_groups(m)[task]),
+        }
+        for m, model in enumerate(MODELS)
+    }
+
+
+def _rates(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) -> dict[str, Any]:
+    """Per group: the rate with Wilson's interval, what it counts and out of how many."""
+    numerators, denominators = statistics.counts(kind, model)
+    result = {}
+    for g, group in enumerate(statistics.groups):
+        numerator, denominator = numerators[g, task], denominators[g, task]
+        estimate = Estimate(reason="no rows")
+        if denominator:
+            estimate = Estimate(numerator / denominator, *wilson(numerator, denominator, statistics.z))
+        result[group] = _plain(estimate) | {"count": int(numerator), "of": int(denominator)}
+    return result
+
+
+def _gap(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) -> dict[str, Any]:
+    gap = statistics.gaps(kind, model)[task]
+    return _plain(gap.estimate) | {
+        "highest": None if gap.highest is None else statistics.groups[gap.highest],
+        "lowest": None if gap.lowest is None else statistics.groups[gap.lowest],
+        "left_out": [statistics.groups[g] for g in gap.left_out],
+        "holds_zero": gap.holds_zero,
+    }
+
+
+def _worst(statistics: TradeoffStatistics, worst: WorstGroup) -> dict[str, Any]:
+    return _plain(worst.estimate) | {"group": None if worst.group is None else statistics.groups[worst.group]}
+
+
+def _histograms(accumulator: GroupAccumulator) -> dict[str, Any]:
+    """group → task → model → label "0"/"1" → [bins that hold rows, their counts]; "unknown" included."""
+    result: dict[str, Any] = {}
+    for g in accumulator.ordered(last=UNKNOWN_GROUP):
+        result[accumulator.groups[g]] = {
+            task: {
+                model: {str(label): _sparse(accumulator.histogram[g, m, t, label]) for label in (0, 1)}
+                for m, model in enumerate(MODELS)
+            }
+            for t, task in enumerate(accumulator.tasks)
+        }
+    return result
+
+
+def _sparse(counts: np.ndarray) -> list[list[int]]:
+    bins = np.flatnonzero(counts)
+    return [bins.tolist(), counts[bins].tolist()]

@@ -1,0 +1,76 @@
+"""Settings of the fairness terms, checked and told apart by task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from models.settings import FairnessSettings, PerTask
+
+
+def per_task(value: PerTask, tasks: Sequence[str], key: str) -> dict[str, float]:
+    """A setting's value for each task.
+
+    Raises:
+      ValueError: A mapping names a task that there is not, or leaves one out.
+    """
+    if not isinstance(value, dict):
+        return {task: float(value) for task in tasks}
+    if set(value) != set(tasks):
+        raise ValueError(f"`{key}` should have one number for each of the tasks {list(tasks)}. Received: {value}")
+    return {task: float(value[task]) for task in tasks}
+
+
+def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str], groups: Sequence[str]) -> None:
+    """Refuses settings that contradict each other.
+
+    Raises:
+      ValueError: With the keys and the reason.
+    """
+    per_task(fairness.strength, tasks, "fairness.strength")
+    per_task(fairness.head_ratio, tasks, "fairness.head_ratio")
+    if fairness.mode == "none":
+        return
+    if not groups:
+        raise ValueError(f"`fairness.mode: {fairness.mode}` needs a group. Received no `groups`")
+    if fairness.group is not None and fairness.group not in groups:
+        raise ValueError(f"`fairness.group` should be one of {list(groups)}. Received: {fairness.group!r}")
+    if network == "single_task" and fairness.mode != "vanilla":
+        raise ValueError(
+            f"`fairness.mode: {fairness.mode}` gives the shared layers a loss of their own, and `model.network: "
+            "single_task` has none. Take `vanilla` or `none`, or a network that shares layers"
+        )
+    if len(tasks) < 2 and fairness.mode != "vanilla":
+        raise ValueError(
+            f"`fairness.mode: {fairness.mode}` tells shared from task-specific negatives, which needs two tasks or "
+            f"more. Received: {list(tasks)}. Take `vanilla`"
+        )
+    if fairness.batches == "balanced" and fairness.mode == "mtaf_difference":
+        raise ValueError(
+            "`fairness.mode: mtaf_difference` multiplies each term by its number of rows in the batch, and "
+            "`fairness.batches: balanced` sets that number itself. Take `in_batch`"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class FairnessTerms:
+    """What the model needs to add fairness to its loss.
+
+    Attributes:
+      settings: Mode, strength, head ratio.
+      group: The group key.
+      n_groups: Number of its values.
+      has_specific: Task → whether train has enough specific negatives in every group.
+    """
+
+    settings: FairnessSettings
+    group: str
+    n_groups: int
+    has_specific: Mapping[str, bool]
+
+    def parts(self, task: str) -> tuple[str, ...]:
+        """The terms that ``routed_fairness`` gives the task."""
+        if self.settings.mode in ("none", "vanilla"):
+            return ("all",) if self.settings.mode == "vanilla" else ()
+        has_head = self.has_specific[task] or self.settings.empty_specific == "all_negatives"
+        return ("head", "shared") if has_head else ("shared",)

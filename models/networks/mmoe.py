@@ -1,0 +1,80 @@
+"""Multi-gate mixture of experts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Optional
+
+import tensorflow as tf
+import tf_keras as keras
+
+from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
+from models.networks.layers import glorot
+
+
+class MMoE(MultiTaskNetwork):
+    """Experts that all tasks share, mixed for each task by its own softmax gate.
+
+    logit_t = tower_t(Σ_e g_t(x)_e · expert_e(x)),  g_t(x) = softmax(W_t x / temperature), x the embedded input
+    (Ma et al., "Modeling Task Relationships in Multi-task Learning with Multi-gate Mixture-of-Experts", KDD 2018).
+
+    Encoder and experts (``shared_units`` each) are shared; a gate belongs to its task. A ``gate_temperature`` above 1
+    flattens the gates, which keeps experts from dying early; below 1 it sharpens them. The trunk's output holds the
+    ``experts`` [n, e, d] and the ``embedded`` input [n, D] that the gates read.
+    """
+
+    def _make_layers(self, spec: NetworkSpec) -> None:
+        settings = spec.settings
+        self._temperature = settings.gate_temperature
+        self._encoder = spec.encoder("encoder")
+        self._experts = [spec.stack(settings.shared_units, f"expert_{index}") for index in range(settings.experts)]
+        names = [f"{index}_{task}" for index, task in enumerate(spec.tasks)]
+        self._gates = [self._gate(spec, index, name) for index, name in enumerate(names)]
+        self._towers = [Tower(spec, f"tower_{name}") for name in names]
+
+    def _gate(self, spec: NetworkSpec, index: int, name: str) -> keras.layers.Dense:
+        initializer = glorot(spec.seed, f"gate_{name}")
+        return keras.layers.Dense(
+            spec.settings.experts, use_bias=False, kernel_initializer=initializer, name=f"gate_{index}"
+        )
+
+    def _shared_layers(self) -> list[keras.layers.Layer]:
+        return [self._encoder, *self._experts]
+
+    def _task_layers(self) -> dict[str, list[keras.layers.Layer]]:
+        return {task: [gate, tower] for task, gate, tower in zip(self.tasks, self._gates, self._towers, strict=True)}
+
+    def trunk(
+        self, features: Mapping[str, tf.Tensor], training: bool = False, seed: Optional[tf.Tensor] = None
+    ) -> dict[str, tf.Tensor]:
+        """``experts`` [n, e, d] and ``embedded`` [n, D]."""
+        embedded = self._encoder(features)
+        experts = [expert(embedded, training=training, seed=seed) for expert in self._experts]
+        return {"experts": tf.stack(experts, axis=1), "embedded": embedded}
+
+    def heads(
+        self, shared: dict[str, tf.Tensor], training: bool = False, seed: Optional[tf.Tensor] = None
+    ) -> dict[str, tf.Tensor]:
+        """Each tower on its gate's mixture of the experts."""
+        experts = shared["experts"]
+        logits = {}
+        for task, weights, tower in zip(self.tasks, self._gate_weights(shared["embedded"]), self._towers, strict=True):
+            mixture = tf.einsum("ne,ned->nd", tf.cast(weights, experts.dtype), experts)
+            logits[task] = tower(mixture, training=training, seed=seed)
+        return logits
+
+    def _gate_weights(self, embedded: tf.Tensor) -> list[tf.Tensor]:
+        """float32 [n, e] for each task; the softmax needs more than bfloat16's eight bits."""
+        return [tf.nn.softmax(tf.cast(gate(embedded), tf.float32) / self._temperature) for gate in self._gates]
+
+    def mean_gate_weights(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """How much each task uses each expert, on average over a batch.
+
+        Args:
+          features: See ``FeatureEncoder``.
+
+        Returns:
+          Task → float32 [e], summing to 1, in the order of ``tasks``.
+        """
+        weights = self._gate_weights(self._encoder(features))
+        return {task: tf.reduce_mean(rows, axis=0) for task, rows in zip(self.tasks, weights, strict=True)}

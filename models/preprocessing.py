@@ -1,0 +1,205 @@
+"""What Transform does to a row: numbers are standardised, categories become ids, labels and groups pass through.
+
+TFX's Transform calls ``preprocessing_fn`` by its dotted name. The analyses (means, variances, vocabularies) see the splits
+that the component's ``splits_config`` names for analysis, which the pipeline sets to train alone. At serving time only the
+features are there: no feature depends on a label, so Transform drops the rest.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
+
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.features import UNKNOWN_GROUP, group_key, group_vocabulary, label_key, negative_key, weight_key
+from models.settings import (
+    CategoricalFeature,
+    Feature,
+    FeatureSettings,
+    MultiCategoricalFeature,
+    NumericFeature,
+    Settings,
+    TrainerSettings,
+)
+
+# A missing (or empty) category is a value of its own, and takes a place in the vocabulary where it is frequent enough.
+MISSING_CATEGORY = "__missing__"
+
+Column = Union[tf.Tensor, tf.SparseTensor, tf.RaggedTensor]
+
+
+class PreprocessingSettings(Settings):
+    """All that Transform depends on."""
+
+    tasks: tuple[str, ...]
+    groups: tuple[str, ...]
+    features: FeatureSettings
+
+    @classmethod
+    def of(cls, settings: TrainerSettings) -> PreprocessingSettings:
+        """The part of a trainer's settings that Transform reads, so that TFX caches it while the rest changes."""
+        inputs = tuple(
+            feature if isinstance(feature, NumericFeature) else feature.model_copy(update={"embedding": None})
+            for feature in settings.features.inputs
+        )
+        return cls(
+            tasks=tuple(task.name for task in settings.tasks),
+            groups=settings.groups,
+            features=FeatureSettings(inputs=inputs),
+        )
+
+
+def feature_vocabulary(name: str) -> str:
+    """Name of the Transform vocabulary of the feature ``name``; different names never share one."""
+    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
+    return f"feature_{plain}" if plain == name else f"feature_{plain}_{zlib.crc32(name.encode()):08x}"
+
+
+def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, Any]) -> dict[str, Column]:
+    """Transforms a batch.
+
+    Args:
+      inputs: Raw columns, dense or sparse. Numeric features are numbers, all other features and groups are strings.
+      custom_config: ``settings``, the JSON of ``PreprocessingSettings``. Further keys (the hash of the code, which is
+        there for TFX's cache) are ignored.
+
+    Returns:
+      For each numeric feature float32 [n] (missing, NaN and infinite values become the mean of train, which is 0 once
+      scaled); categorical: int64 [n], the id in ``feature_vocabulary(name)`` or of an out-of-vocabulary bucket after it;
+      multi_categorical: sparse int64 [n, L] of such ids. ``label/<task>`` and ``negative/<task>``: int64 [n];
+      ``weight/<task>``: float32 [n]; ``group/<name>``: int64 [n], the position in ``group_vocabulary(name)``, −1 for
+      "unknown" and for values that train does not have.
+
+    Raises:
+      ValueError: A column is missing or of the wrong type.
+    """
+    settings = PreprocessingSettings.model_validate_json(custom_config["settings"])
+    outputs: dict[str, Column] = {feature.name: _feature(inputs, feature) for feature in settings.features.inputs}
+    for task in settings.tasks:
+        for key, dtype in (
+            (label_key(task), tf.int64),
+            (weight_key(task), tf.float32),
+            (negative_key(task), tf.int64),
+        ):
+            outputs[key] = tf.cast(_dense(_column(inputs, key, numeric=True), 0), dtype)
+    for name in settings.groups:
+        outputs[group_key(name)] = _group(_column(inputs, group_key(name), numeric=False), name)
+    return outputs
+
+
+def _feature(inputs: Mapping[str, Column], feature: Feature) -> Column:
+    column = _column(inputs, feature.name, numeric=isinstance(feature, NumericFeature))
+    if isinstance(feature, NumericFeature):
+        return _numeric(column, feature)
+    if isinstance(feature, CategoricalFeature):
+        return _categorical(column, feature)
+    return _multi_categorical(column, feature)
+
+
+def _column(inputs: Mapping[str, Column], name: str, *, numeric: bool) -> Column:
+    if name not in inputs:
+        raise ValueError(f"column `{name}` is missing from the examples. Received: {sorted(inputs)}")
+    column = inputs[name]
+    if (column.dtype == tf.string) == numeric:
+        expected = "numbers" if numeric else "strings"
+        raise ValueError(f"column `{name}` should hold {expected}. Received: {column.dtype.name}")
+    return column
+
+
+def _sparse(column: Column) -> tf.SparseTensor:
+    """``column`` as a sparse [n, m], whichever form its schema gives it."""
+    if isinstance(column, tf.SparseTensor):
+        return column
+    if isinstance(column, tf.RaggedTensor):
+        return column.to_sparse()
+    # tf.sparse.from_dense would drop zeros and empty strings.
+    column = tf.reshape(column, [tf.shape(column)[0], -1])
+    indices = tf.where(tf.ones_like(column, dtype=tf.bool))
+    return tf.SparseTensor(indices, tf.gather_nd(column, indices), tf.shape(column, out_type=tf.int64))
+
+
+def _dense(column: Column, default: Union[int, float, str]) -> tf.Tensor:
+    """The first value of each row, [n]; ``default`` where a row has none."""
+    sparse = _sparse(column)
+    first = tf.sparse.retain(sparse, tf.equal(sparse.indices[:, 1], 0))
+    rows = first.dense_shape[0]
+    flat = tf.SparseTensor(first.indices[:, :1], first.values, tf.reshape(rows, [1]))
+    return tf.sparse.to_dense(flat, default_value=tf.cast(default, column.dtype))
+
+
+def _numeric(column: Column, feature: NumericFeature) -> tf.Tensor:
+    sparse = _sparse(column)
+    numbers = sparse.with_values(tf.cast(sparse.values, tf.float32))
+    if feature.scale == "log1p_standardize":
+        # NaN below −1, which counts as missing.
+        numbers = numbers.with_values(tf.math.log1p(numbers.values))
+    numbers = tf.sparse.retain(numbers, tf.math.is_finite(numbers.values))
+    if feature.scale == "none":
+        return _dense(numbers, 0.0)
+    # On a sparse column the mean and variance are those of the values that are there.
+    return _dense(tft.scale_to_z_score(numbers), 0.0)
+
+
+def _categorical(column: Column, feature: CategoricalFeature) -> tf.Tensor:
+    values = tf.strings.strip(_dense(column, ""))
+    values = tf.where(tf.equal(values, ""), tf.fill(tf.shape(values), MISSING_CATEGORY), values)
+    return _ids(values, feature)
+
+
+def _multi_categorical(column: Column, feature: MultiCategoricalFeature) -> tf.SparseTensor:
+    """Ids of the parts of every value of a cell; with ``separator: ""`` values are not split."""
+    sparse = _sparse(column)
+    if feature.separator:
+        parts = tf.strings.split(sparse.values, feature.separator)
+        rows = tf.gather(sparse.indices[:, 0], parts.value_rowids())
+        values = tf.strings.strip(parts.values)
+    else:
+        rows, values = sparse.indices[:, 0], tf.strings.strip(sparse.values)
+    present = tf.not_equal(values, "")
+    ragged = tf.RaggedTensor.from_value_rowids(
+        tf.boolean_mask(values, present), tf.boolean_mask(rows, present), nrows=sparse.dense_shape[0]
+    )
+    return _ids(ragged.to_sparse(), feature)
+
+
+def _ids(values: Column, feature: Union[CategoricalFeature, MultiCategoricalFeature]) -> Column:
+    return tft.compute_and_apply_vocabulary(
+        values,
+        top_k=feature.vocabulary,
+        num_oov_buckets=feature.oov_buckets,
+        vocab_filename=feature_vocabulary(feature.name),
+    )
+
+
+def _group(column: Column, name: str) -> tf.Tensor:
+    values = _dense(column, UNKNOWN_GROUP)
+    known = _sparse(values)
+    known = tf.sparse.retain(known, tf.not_equal(known.values, UNKNOWN_GROUP))
+    vocabulary = tft.vocabulary(known, vocab_filename=group_vocabulary(name))
+    return tft.apply_vocabulary(values, vocabulary, default_value=-1)
+
+
+def vocabulary_sizes(output: tft.TFTransformOutput, features: Iterable[Feature]) -> dict[str, int]:
+    """Number of ids of each categorical feature, out-of-vocabulary buckets included.
+
+    Args:
+      output: What Transform wrote.
+      features: Those of the settings that it ran with.
+
+    Returns:
+      Feature name → number of rows that its embedding needs.
+    """
+    return {
+        feature.name: output.vocabulary_size_by_name(feature_vocabulary(feature.name)) + feature.oov_buckets
+        for feature in features
+        if not isinstance(feature, NumericFeature)
+    }
+
+
+def group_values(output: tft.TFTransformOutput, name: str) -> list[str]:
+    """Values of the group ``name`` that train has, in the order of their ids."""
+    values = [value.decode() for value in output.vocabulary_by_name(group_vocabulary(name))]
+    return values

@@ -1,0 +1,64 @@
+"""What a training tells while it runs: a line per epoch, and TensorBoard's scalars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from models.counting import OutcomeCounts
+
+
+def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
+    """One line: the epoch, its time, both losses, and each task's validation figures and fairness terms."""
+    loss = record["loss"]
+    parts = [
+        f"epoch {record['epoch'] + 1}/{epochs}  {record['seconds']:.1f} s  {record['rows_per_second']:,.0f} rows/s  "
+        f"loss train {loss['train']:.4f} validation {loss['validation']:.4f}{' (best)' if best else ''}"
+    ]
+    for task, figures in record["tasks"].items():
+        validation = figures["validation"]
+        text = f"{task}: loss {validation['loss']:.4f} AUC {validation['auc']:.4f}"
+        if "fpr_gap" in validation:
+            text += f" FPR gap {validation['fpr_gap']:.4f}"
+        for part, value in figures["train"]["fairness"].items():
+            text += f" fairness/{part} {value:.5f}"
+        parts.append(text)
+    return "  |  ".join(parts)
+
+
+class EpochLog:
+    """TensorBoard scalars, one step per epoch.
+
+    Args:
+      folder: For the event files.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._writer = tf.summary.create_file_writer(folder)
+
+    def write_counts(self, counts: OutcomeCounts) -> None:
+        """Rows of train by task, group and outcome, at step 0: they say how much each fairness term rests on."""
+        with self._writer.as_default(step=0):
+            for task, figures in counts.to_json()["tasks"].items():
+                for key, outcomes in figures["groups"].items():
+                    for outcome, values in outcomes.items():
+                        for value, rows in enumerate(values):
+                            tf.summary.scalar(f"{task}/rows/{outcome}/{key}_{value}", rows)
+        self._writer.flush()
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """An epoch's record, as ``Trainer`` makes it."""
+        with self._writer.as_default(step=record["epoch"] + 1):
+            for split, loss in record["loss"].items():
+                tf.summary.scalar(f"loss/{split}", loss)
+            tf.summary.scalar("rows_per_second", record["rows_per_second"])
+            for task, figures in record["tasks"].items():
+                for part, value in figures["train"]["fairness"].items():
+                    tf.summary.scalar(f"{task}/fairness/{part}", value)
+                for split in ("train", "validation"):
+                    for name, value in figures[split].items():
+                        if name != "fairness":
+                            tf.summary.scalar(f"{task}/{name}/{split}", value)
+        self._writer.flush()

@@ -1,0 +1,163 @@
+"""Typed settings of features, networks, fairness losses and training.
+
+They travel from the YAML file to the components as JSON and are parsed there by the same classes, so an error names the
+same key everywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Optional, Union
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are refused and values cannot be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NumericFeature(Settings):
+    """A number, standardised with the mean and variance of the train split; missing values become the mean."""
+
+    type: Literal["numeric"] = "numeric"
+    name: str
+    scale: Literal["standardize", "log1p_standardize", "none"] = "standardize"
+
+
+class CategoricalFeature(Settings):
+    """A category, embedded. ``vocabulary`` most frequent values get an id each, others one of ``oov_buckets``."""
+
+    type: Literal["categorical"]
+    name: str
+    vocabulary: int = Field(1000, ge=1)
+    oov_buckets: int = Field(1, ge=1)
+    embedding: Optional[int] = Field(None, ge=1, description="width; the model's embedding_units where absent")
+
+
+class MultiCategoricalFeature(Settings):
+    """Several categories in one cell, embedded and averaged. ``separator`` splits text cells; list cells need none."""
+
+    type: Literal["multi_categorical"]
+    name: str
+    separator: str = ","
+    vocabulary: int = Field(1000, ge=1)
+    oov_buckets: int = Field(1, ge=1)
+    embedding: Optional[int] = Field(None, ge=1)
+
+
+Feature = Annotated[Union[NumericFeature, CategoricalFeature, MultiCategoricalFeature], Field(discriminator="type")]
+
+
+class FeatureSettings(Settings):
+    """The model's inputs. Each of ``crosses`` lists features whose embeddings meet in a ``tfrs.layers.dcn.Cross``."""
+
+    inputs: tuple[Feature, ...] = Field(min_length=1)
+    crosses: tuple[tuple[str, ...], ...] = ()
+
+    @model_validator(mode="after")
+    def _names(self) -> FeatureSettings:
+        names = [feature.name for feature in self.inputs]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"feature `{name}` stands twice")
+        for cross in self.crosses:
+            if len(cross) < 2:
+                raise ValueError(f"a cross needs two features or more. Received: {list(cross)}")
+            for name in cross:
+                if name not in names:
+                    raise ValueError(f"cross {list(cross)}: `{name}` is not a feature; features are {names}")
+        return self
+
+
+class ModelSettings(Settings):
+    """A network by its registered name, and its capacity (units are widths of dense layers)."""
+
+    network: Literal["single_task", "shared_bottom", "mmoe"] = "shared_bottom"
+    embedding_units: int = Field(16, ge=1)
+    shared_units: tuple[int, ...] = (64,)
+    tower_units: tuple[int, ...] = (32,)
+    experts: int = Field(4, ge=1)
+    gate_temperature: float = Field(1.0, gt=0)
+    cross_layers: int = Field(0, ge=0, description="tfrs Cross layers over the whole embedded input")
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+PerTask = Union[float, dict[str, float]]
+
+
+class FairnessSettings(Settings):
+    """The fairness loss F_t, its weight λ_t and where its gradients go (mode).
+
+    `mtaf`: heads see F_t on task-specific negatives times `head_ratio`, shared layers see F_t on shared negatives.
+    `vanilla`: every parameter sees F_t on all negatives. `mtaf_difference`: the shared term is F_t(all negatives) −
+    head_ratio · F_t(specific), each times its rows, as the released code of the MTA-F paper has it.
+    """
+
+    mode: Literal["none", "vanilla", "mtaf", "mtaf_difference"] = "mtaf"
+    loss: Literal["fpr_gap", "correlation", "mmd"] = "mmd"
+    kernel: Literal["gaussian", "laplace"] = "laplace"
+    bandwidth: float = Field(0.1, gt=0, description="ℓ of the MMD kernel, in units of probability")
+    sharpness: Optional[float] = Field(
+        None, gt=0, description="fpr_gap: slope of the sigmoid around the threshold; absent = mean score"
+    )
+    on: Literal["negatives", "positives", "both"] = "negatives"
+    group: Optional[str] = Field(None, description="group key; the first declared where absent")
+    reduction: Literal["mean_pairs", "max_pairs", "mean_rest", "max_rest"] = "mean_pairs"
+    strength: PerTask = Field(1.0, description="λ_t")
+    head_ratio: PerTask = Field(1.0, description="r_t")
+    empty_specific: Literal["none", "all_negatives"] = "none"
+    min_specific: int = Field(
+        50, ge=1, description="train rows per group below which a task's specific negatives count as (nearly) empty"
+    )
+    batches: Literal["in_batch", "balanced"] = "in_batch"
+    balanced_batch_size: int = Field(512, ge=4)
+
+    @model_validator(mode="after")
+    def _not_negative(self) -> FairnessSettings:
+        for key in ("strength", "head_ratio"):
+            value = getattr(self, key)
+            for task, number in value.items() if isinstance(value, dict) else [("", value)]:
+                if number < 0:
+                    raise ValueError(f"`{key}` {task} should be at least 0. Received: {number}")
+        return self
+
+
+class EarlyStopping(Settings):
+    """Stops when the validation loss has not fallen for ``patience`` epochs, and keeps the best epoch."""
+
+    patience: int = Field(3, ge=1)
+
+
+class TrainingSettings(Settings):
+    """How the networks are fitted."""
+
+    epochs: int = Field(10, ge=1)
+    batch_size: int = Field(512, ge=2)
+    optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
+    learning_rate: float = Field(1e-3, gt=0)
+    early_stopping: Optional[EarlyStopping] = EarlyStopping()
+    seed: int = 1
+    shuffle_rows: int = Field(50_000, ge=1)
+    distribution: Literal["none", "mirrored"] = "none"
+    precision: Literal["float32", "mixed_bfloat16"] = "float32"
+    checkpoint_steps: int = Field(500, ge=1)
+
+
+class ModelTask(Settings):
+    """What a model knows of a task: its name, weight w_t (normalised to sum 1) and decision threshold."""
+
+    name: str
+    weight: float = Field(1.0, gt=0)
+    threshold: Union[float, Literal["base_rate"]] = "base_rate"
+
+
+class TrainerSettings(Settings):
+    """All that one Trainer depends on. The baseline's leaves out what it does not depend on, so that TFX caches it."""
+
+    tasks: tuple[ModelTask, ...] = Field(min_length=1)
+    groups: tuple[str, ...] = Field(description="group keys, the primary one first")
+    features: FeatureSettings
+    model: ModelSettings
+    fairness: FairnessSettings
+    training: TrainingSettings

@@ -1,0 +1,39 @@
+"""The Trainer's child process: ``python -m models.train_child JOB.json``.
+
+It ends when its standard input does, so that a parent that was killed leaves no training behind.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+_ORPHANED = 3
+
+
+def _die_with_parent() -> None:
+    def watch() -> None:
+        # Not through sys.stdin, whose lock this thread would hold when the interpreter ends.
+        while os.read(0, 1):
+            pass
+        os._exit(_ORPHANED)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def main(path: str) -> None:
+    """Runs the job that the JSON file at ``path`` describes."""
+    _die_with_parent()
+    # Imported here: the watch has to stand first, and TensorFlow takes seconds.
+    from models.training_job import TrainingJob
+    from models.training_run import prepare_process, run_job
+
+    with open(path) as file:
+        job = TrainingJob.model_validate_json(file.read())
+    prepare_process(job.settings.training.seed, job.settings.training.precision)
+    run_job(job, report=lambda line: print(line, flush=True))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,239 @@
+"""The settings of one run: a YAML file, read into typed blocks and checked against each other.
+
+Each block is the settings class of the package that uses it, so there is one definition of every key. Relative paths
+stand for paths beside the YAML file; ``${NAME}`` and ``${NAME:-default}`` are replaced from the environment.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal, Optional, Union
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from components.interaction_log_gen.settings import ColumnKind, InteractionLogGenSettings, LogSettings
+from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
+from components.tradeoff_metrics.names import check_names
+from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
+from models.fairness_terms import check_settings
+from models.settings import (
+    FairnessSettings,
+    FeatureSettings,
+    ModelSettings,
+    ModelTask,
+    Settings,
+    TrainerSettings,
+    TrainingSettings,
+)
+from pipeline import columns
+from pipeline.sample_data import SampleSettings
+
+
+class ConfigError(ValueError):
+    """The YAML file cannot be used. The message names the file and the key."""
+
+
+class TaskSettings(TaskLabelSettings):
+    """A task whole: its label rule, its weight w_t in the loss, and its decision threshold."""
+
+    weight: float = Field(1.0, gt=0)
+    threshold: Union[float, Literal["base_rate"]] = "base_rate"
+
+
+class NegativesSettings(Settings):
+    """Which negatives are specific to a task, and from how many per group on they can carry a loss or a figure."""
+
+    rule: Literal["all_others_positive", "any_other_positive"] = "all_others_positive"
+    min_specific: int = Field(50, ge=1)
+
+
+class PushSettings(Settings):
+    """Where a blessed model goes: ``directory/<version>``; ``runs/<dataset>/serving`` where absent."""
+
+    directory: Optional[str] = None
+
+
+class BeamSettings(Settings):
+    """How Beam runs on one machine: in process (small data) or in ``workers`` processes."""
+
+    workers: int = Field(1, ge=1)
+
+
+class RunSettings(Settings):
+    """All of one YAML file."""
+
+    dataset: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="names the pipeline and its run folder")
+    data_schema: str = Field("schema.pbtxt", description="the curated TFDV schema")
+    sample: Optional[SampleSettings] = Field(None, description="generate the shipped sample into log.root")
+    log: LogSettings
+    features: FeatureSettings
+    outcomes: tuple[str, ...] = Field((), description="columns known only after the impression: refused as inputs")
+    allow_outcome_inputs: tuple[str, ...] = ()
+    tasks: tuple[TaskSettings, ...] = Field(min_length=1)
+    groups: tuple[GroupSettings, ...] = Field(min_length=1)
+    negatives: NegativesSettings = NegativesSettings()
+    model: ModelSettings = ModelSettings()
+    fairness: FairnessSettings = FairnessSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    gate: GateSettings
+    push: PushSettings = PushSettings()
+    beam: BeamSettings = BeamSettings()
+
+    @model_validator(mode="after")
+    def _together(self) -> RunSettings:
+        tasks, groups = [task.name for task in self.tasks], [group.name for group in self.groups]
+        self._refuse_leaks()
+        check_settings(self.model.network, self.fairness, tasks, groups)
+        check_names(tasks, groups)
+        self.gate.check(tasks, groups)
+        self.column_kinds()
+        return self
+
+    def _refuse_leaks(self) -> None:
+        labels = {task.column: f"the label of task `{task.name}`" for task in self.tasks}
+        outcomes = {name: "listed under `outcomes`" for name in self.outcomes} | labels
+        for index, feature in enumerate(self.features.inputs):
+            if feature.name in outcomes and feature.name not in self.allow_outcome_inputs:
+                raise ValueError(
+                    f"features.inputs[{index}]: `{feature.name}` is {outcomes[feature.name]}, so it is not known when the "
+                    "model is asked; remove it, or list it under `allow_outcome_inputs`"
+                )
+
+    def column_kinds(self) -> dict[str, ColumnKind]:
+        """The columns that the run needs of the log, each with the kind it is written in."""
+        return columns.column_kinds(self.features, self.splitter())
+
+    def log_gen(self) -> InteractionLogGenSettings:
+        """What InteractionLogGen depends on."""
+        return InteractionLogGenSettings(log=self.log, columns=self.column_kinds())
+
+    def splitter(self) -> NegativeSplitterSettings:
+        """What NegativeSplitter depends on."""
+        tasks = tuple(
+            TaskLabelSettings(**task.model_dump(include=set(TaskLabelSettings.model_fields))) for task in self.tasks
+        )
+        return NegativeSplitterSettings(
+            tasks=tasks, groups=self.groups, rule=self.negatives.rule, min_specific=self.negatives.min_specific
+        )
+
+    def _trainer(self, **changes: Any) -> TrainerSettings:
+        primary = self.fairness.group or self.groups[0].name
+        names = [primary] + [group.name for group in self.groups if group.name != primary]
+        return TrainerSettings(
+            **{
+                "tasks": tuple(ModelTask(name=t.name, weight=t.weight, threshold=t.threshold) for t in self.tasks),
+                "groups": tuple(names),
+                "features": self.features,
+                "model": self.model,
+                "fairness": self.fairness,
+                "training": self.training,
+                **changes,
+            }
+        )
+
+    def candidate(self) -> TrainerSettings:
+        """What the candidate's Trainer depends on."""
+        return self._trainer()
+
+    def baseline(self) -> TrainerSettings:
+        """What the single-task baseline depends on: the capacity rule, and nothing of sharing or fairness."""
+        model = ModelSettings(
+            network="single_task",
+            **self.model.model_dump(
+                include={"embedding_units", "shared_units", "tower_units", "cross_layers", "dropout"}
+            ),
+        )
+        tasks = tuple(ModelTask(name=task.name, threshold=task.threshold) for task in self.tasks)
+        groups = tuple(group.name for group in self.groups)
+        return self._trainer(model=model, tasks=tasks, groups=groups, fairness=FairnessSettings(mode="none"))
+
+
+def _substitute(text: str, where: Path) -> str:
+    """Replaces ``${NAME}`` and ``${NAME:-default}``; a relative folder from the environment is one of the caller's."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match.group(1), match.group(3)
+        found = os.environ.get(name) or None
+        if found is not None:
+            return os.path.abspath(found) if os.path.exists(found) else found
+        if default is None:
+            raise ConfigError(f"{where}: the environment variable `{name}` is not set, and it has no default here")
+        return default
+
+    return re.sub(r"\$\{(\w+)(:-([^}]*))?\}", value, text)
+
+
+def _without_repeated_keys() -> type[yaml.SafeLoader]:
+    class Loader(yaml.SafeLoader):
+        """YAML's safe loader, refusing a key that stands twice (YAML alone keeps the last)."""
+
+    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":
+                continue
+            key, line = loader.construct_object(key_node), key_node.start_mark.line + 1
+            if key in seen:
+                raise yaml.YAMLError(f"line {line}: the key `{key}` stands twice, first in line {seen[key]}")
+            seen[key] = line
+        return loader.construct_mapping(node, deep=True)
+
+    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
+    return Loader
+
+
+def _key(location: tuple[Union[int, str], ...]) -> str:
+    """``tasks[1].positive`` from pydantic's location; the tags of unions (`numeric`, `HashSplit`) stay out of it."""
+    parts = [
+        part for part in location if isinstance(part, int) or not re.match(r"^(function-|tagged-union|literal\[)", part)
+    ]
+    return re.sub(r"\.?\[", "[", ".".join(f"[{p}]" if isinstance(p, int) else p for p in parts)) or "(whole file)"
+
+
+def load(path: Union[str, Path]) -> RunSettings:
+    """Reads and checks a YAML file.
+
+    Raises:
+      ConfigError: The file is missing, is no YAML, or a key is unknown, missing or wrong; one line per key.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; expected the YAML file of a run")
+    try:
+        raw = yaml.load(_substitute(path.read_text(), path), Loader=_without_repeated_keys())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not readable as YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings. Received: {type(raw).__name__}")
+    folder = path.resolve().parent
+    try:
+        settings = RunSettings.model_validate(raw)
+    except ValidationError as error:
+        lines = [f"  {_key(e['loc'])}: {_message(e)}" for e in error.errors()]
+        raise ConfigError("\n".join([f"{path}:", *lines])) from error
+    return settings.model_copy(
+        update={
+            "data_schema": str(_beside(folder, settings.data_schema)),
+            "log": settings.log.model_copy(update={"root": str(_beside(folder, settings.log.root))}),
+            "push": PushSettings(
+                directory=settings.push.directory and str(_beside(folder, settings.push.directory)),
+            ),
+        }
+    )
+
+
+def _beside(folder: Path, path: str) -> Path:
+    return Path(os.path.normpath(folder / path))
+
+
+def _message(error: Any) -> str:
+    text = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        return "unknown key"
+    if error["type"] == "missing":
+        return "this key is required"
+    return text if error["type"] == "value_error" else f"{text}. Received: {error['input']!r}"

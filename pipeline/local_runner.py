@@ -1,0 +1,137 @@
+"""Runs the pipeline on this machine: the file that ``tfx pipeline create`` and ``tfx run create --engine=local`` run.
+
+The TFX command line starts it without arguments, so the settings file comes from ``FAIR_RUN_CONFIG`` (the shipped sample
+where that is not set).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# Started as a script, Python looks beside this file first, where `pipeline.py` would hide the package.
+sys.path[:] = [str(ROOT)] + [
+    entry for entry in sys.path if Path(entry or ".").resolve() not in (ROOT, ROOT / "pipeline")
+]
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT)]
+    + [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry not in ("", str(ROOT))]
+)
+# The training body has a process of its own, the only one that may see a GPU. Where nothing was chosen it sees all: CUDA
+# ends its list at the first number that is no device.
+os.environ.setdefault(
+    "TRAINING_CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(16)))
+)
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import pipeline  # noqa: E402, F401  chooses the Keras 2 API before TFX imports TensorFlow
+
+# isort: split
+from absl import logging  # noqa: E402
+from tfx import v1 as tfx  # noqa: E402
+
+from pipeline import recovery, run_record, sample_data, summary  # noqa: E402
+from pipeline.config import RunSettings, load  # noqa: E402
+from pipeline.events import EventWriter, StageHandler  # noqa: E402
+from pipeline.lifeline import die_with_parent  # noqa: E402
+from pipeline.pipeline import Places, create_pipeline  # noqa: E402
+from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, run_folder  # noqa: E402
+
+
+class RunInProgressError(RuntimeError):
+    """Another run works on the same folder."""
+
+
+@contextmanager
+def exclusive(folder: RunFolder) -> Iterator[None]:
+    """Holds the run folder's lock; the system frees it whatever ends the process."""
+    folder.root.mkdir(parents=True, exist_ok=True)
+    with folder.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunInProgressError(
+                f"another run works on {folder.root}; wait for it, or set FAIR_RUNS_DIR"
+            ) from error
+        yield
+
+
+def beam_args(settings: RunSettings) -> list[str]:
+    """How Beam runs here: in process for one worker, in that many processes for more."""
+    if settings.beam.workers == 1:
+        return ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
+    return ["--direct_running_mode=multi_processing", f"--direct_num_workers={settings.beam.workers}"]
+
+
+def build(settings: RunSettings) -> tfx.dsl.Pipeline:
+    """The pipeline with this machine's places bound."""
+    folder = run_folder(settings)
+    places = Places(
+        pipeline_root=str(folder.artifacts),
+        serving=str(folder.serving),
+        checkpoints=str(folder.checkpoints),
+        metadata=str(folder.metadata),
+    )
+    return create_pipeline(settings, places, beam_args(settings))
+
+
+def prepare(config: Path) -> RunSettings:
+    """Reads the settings, and makes the sample where the settings ask for it and it is missing."""
+    settings = load(config)
+    if settings.sample is not None:
+        sample_data.ensure(Path(settings.log.root), settings.sample)
+    return settings
+
+
+def run_config(config: Path) -> None:
+    """Runs the pipeline of a YAML file in this process."""
+    settings = prepare(config)
+    execute(tfx.orchestration.LocalDagRunner(), build(settings), settings, run_folder(settings))
+
+
+def run() -> None:
+    """What the TFX command line starts: `pipeline create` to read the pipeline's name, `run create` to run it."""
+    settings = prepare(Path(os.environ.get(CONFIG_VARIABLE) or ROOT / "data_schemas" / "sample" / "dataset.yaml"))
+    runner = tfx.orchestration.LocalDagRunner()
+    if getattr(type(runner).run, "__wrapped__", None) is not None:
+        # `tfx pipeline create` replaces run(): nothing is to be executed.
+        runner.run(build(settings))
+        return
+    # A killed command must not leave a run behind that holds the folder.
+    die_with_parent()
+    execute(runner, build(settings), settings, run_folder(settings))
+
+
+def execute(
+    runner: tfx.orchestration.LocalDagRunner, built: tfx.dsl.Pipeline, settings: RunSettings, folder: RunFolder
+) -> None:
+    """Runs the nodes under the folder's lock, after sweeping what a killed run left, and writes the summary."""
+    events_path = os.environ.get(EVENTS_VARIABLE)
+    events = EventWriter(Path(events_path) if events_path else None)
+    logging.set_verbosity(logging.INFO)
+    handler = StageHandler(events)
+    logging.get_absl_logger().addHandler(handler)
+    try:
+        with exclusive(folder):
+            swept = recovery.sweep(folder)
+            if swept:
+                events.write("note", stage=None, text=f"removed what a killed run left unfinished: {', '.join(swept)}")
+            folder.summary.unlink(missing_ok=True)
+            runner.run(built)
+            record = run_record.latest(folder.metadata, settings.dataset)
+            pushed = run_record.ensure_newest(record, folder)
+            summary.write(settings, folder, record, pushed)
+    except Exception as error:
+        events.write("error", stage=events.stage, text=run_record.innermost(error))
+        raise
+    finally:
+        logging.get_absl_logger().removeHandler(handler)
+
+
+if __name__ == "__main__":
+    run()

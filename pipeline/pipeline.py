@@ -1,0 +1,133 @@
+"""The pipeline: a pure function from settings to TFX nodes, the same for every runner."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Optional
+
+from tfx import v1 as tfx
+from tfx.dsl.components.base import base_node
+from tfx.proto import trainer_pb2, transform_pb2
+
+from components.anomaly_gate.component import AnomalyGate
+from components.batched_evaluation.names import METRICS_MODULE
+from components.interaction_log_gen.component import InteractionLogGen
+from components.model_pusher.component import ModelPusher
+from components.negative_splitter.component import NegativeSplitter
+from models.preprocessing import PreprocessingSettings
+from models.settings import TrainerSettings
+from pipeline.config import RunSettings
+from pipeline.evaluation import EXTRACTOR_MODULE, build_eval_config
+from pipeline.provenance import source_hash
+
+
+class Places(NamedTuple):
+    """What a runner binds: where artifacts, metadata, pushed models and checkpoints lie."""
+
+    pipeline_root: str
+    serving: str
+    checkpoints: str
+    metadata: Optional[str] = None
+
+
+def _trainer(name: str, settings: TrainerSettings, transform: Any, schema: Any, places: Places) -> base_node.BaseNode:
+    return tfx.components.Trainer(
+        run_fn="models.trainer.run_fn",
+        examples=transform.outputs["transformed_examples"],
+        transform_graph=transform.outputs["transform_graph"],
+        schema=schema,
+        train_args=trainer_pb2.TrainArgs(splits=["train"]),
+        eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
+        custom_config={
+            "settings": settings.model_dump_json(),
+            "code": source_hash("models.trainer"),
+            "checkpoint_root": places.checkpoints,
+        },
+    ).with_id(name)
+
+
+class DataNodes(NamedTuple):
+    """The nodes from the log to transformed examples, in the order in which they run."""
+
+    log: Any
+    splitter: Any
+    statistics: Any
+    schema: Any
+    validator: Any
+    gate: Any
+    transform: Any
+
+
+def data_nodes(settings: RunSettings) -> DataNodes:
+    """Wires the nodes that prepare data. Reads no file but the log's fingerprints."""
+    log = InteractionLogGen(settings=settings.log_gen(), code=source_hash("components.interaction_log_gen.executor"))
+    splitter = NegativeSplitter(
+        examples=log.outputs["examples"],
+        settings=settings.splitter(),
+        code=source_hash("components.negative_splitter.executor"),
+    )
+    examples = splitter.outputs["examples"]
+    statistics = tfx.components.StatisticsGen(examples=examples)
+    schema = tfx.components.ImportSchemaGen(schema_file=settings.data_schema)
+    validator = tfx.components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
+    )
+    gate = AnomalyGate(anomalies=validator.outputs["anomalies"], code=source_hash("components.anomaly_gate.executor"))
+    transform = tfx.components.Transform(
+        examples=examples,
+        schema=schema.outputs["schema"],
+        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
+        custom_config={
+            # The baseline's, since its groups stand in the order of their declaration whatever fairness looks at.
+            "settings": PreprocessingSettings.of(settings.baseline()).model_dump_json(),
+            "code": source_hash("models.preprocessing"),
+        },
+        disable_statistics=True,
+        disable_analyzer_cache=True,
+    )
+    transform.add_upstream_node(gate)
+    return DataNodes(log, splitter, statistics, schema, validator, gate, transform)
+
+
+def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: list[str]) -> tfx.dsl.Pipeline:
+    """Wires the nodes, the same for every runner.
+
+    Args:
+      settings: The run's settings.
+      places: What the runner binds.
+      beam_pipeline_args: How Beam runs.
+    """
+    data = data_nodes(settings)
+    schema = data.schema.outputs["schema"]
+    candidate = _trainer("Candidate", settings.candidate(), data.transform, schema, places)
+    baseline = _trainer("Baseline", settings.baseline(), data.transform, schema, places)
+    evaluator = tfx.components.Evaluator(
+        examples=data.splitter.outputs["examples"],
+        model=candidate.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        example_splits=["test"],
+        eval_config=build_eval_config(
+            tasks=[(task.name, task.threshold) for task in settings.tasks],
+            groups=list(settings.candidate().groups),
+            evaluation=settings.evaluation,
+            gate=settings.gate,
+            code=source_hash("components.tradeoff_metrics.metrics", METRICS_MODULE, EXTRACTOR_MODULE),
+        ),
+        module_path=EXTRACTOR_MODULE,
+    )
+    pusher = ModelPusher(
+        model=candidate.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        directory=places.serving,
+        code=source_hash("components.model_pusher.executor"),
+    )
+    return tfx.dsl.Pipeline(
+        pipeline_name=settings.dataset,
+        pipeline_root=places.pipeline_root,
+        metadata_connection_config=(
+            tfx.orchestration.metadata.sqlite_metadata_connection_config(places.metadata) if places.metadata else None
+        ),
+        components=[*data, baseline, candidate, evaluator, pusher],
+        enable_cache=True,
+        beam_pipeline_args=beam_pipeline_args,
+    )

@@ -1,0 +1,45 @@
+"""Where a run on one machine keeps things: all under ``runs/<dataset>``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.config import RunSettings
+
+# The environment through which the command line speaks to the runner file, which `tfx run create` starts without
+# arguments.
+CONFIG_VARIABLE = "FAIR_RUN_CONFIG"
+EVENTS_VARIABLE = "FAIR_RUN_EVENTS"
+RUNS_VARIABLE = "FAIR_RUNS_DIR"
+
+
+class RunFolder(NamedTuple):
+    """The folders and files of one dataset's runs."""
+
+    root: Path
+    artifacts: Path
+    metadata: Path
+    checkpoints: Path
+    serving: Path
+    logs: Path
+    summary: Path
+    tfx_home: Path
+    lock: Path
+
+
+def run_folder(settings: RunSettings) -> RunFolder:
+    """The places of a run. ``FAIR_RUNS_DIR`` moves ``runs`` elsewhere."""
+    root = Path(os.environ.get(RUNS_VARIABLE) or "runs").resolve() / settings.dataset
+    return RunFolder(
+        root=root,
+        artifacts=root / "artifacts",
+        metadata=root / "metadata.sqlite",
+        checkpoints=root / "checkpoints",
+        serving=Path(settings.push.directory) if settings.push.directory else root / "serving",
+        logs=root / "logs",
+        summary=root / "summary.json",
+        tfx_home=root / "tfx",
+        lock=root / "lock",
+    )

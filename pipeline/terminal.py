@@ -1,0 +1,122 @@
+"""What a person reads in the terminal: stages while the run goes on, the table and the verdict at its end."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Optional
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+__all__ = ["Stages", "console", "escape", "show"]
+
+# Where the output is no terminal there is no width to keep to: lines go on, so that paths stay whole.
+_PLAIN_WIDTH = 10_000
+
+
+def console() -> Console:
+    """The console that everything is printed to."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+
+
+class Stages:
+    """Shows events as they come: a spinner on a terminal, plain lines elsewhere."""
+
+    def __init__(self, console: Console):
+        self._console = console
+        self._started: dict[str, float] = {}
+        self._status: Optional[Status] = None
+
+    def show(self, event: dict[str, Any]) -> str:
+        """Shows one event and returns its kind."""
+        kind = event["kind"]
+        if kind == "stage":
+            self._stage(event)
+        elif kind == "note":
+            self._console.print(f"    {escape(event['text'])}", style="dim")
+        elif kind == "warning":
+            self._console.print(f"    [yellow]warning[/] {escape(event['text'])}")
+        return str(kind)
+
+    def _stage(self, event: dict[str, Any]) -> None:
+        name, state = event["name"], event["state"]
+        if state == "running":
+            self._started[name] = event["at"]
+            self._spin(name)
+            return
+        if state == "cached":
+            self._started[name] = -1
+            return
+        self.close()
+        start = self._started.get(name, event["at"])
+        took = "unchanged, from cache" if start < 0 else f"{event['at'] - start:5.0f} s"
+        self._console.print(f"  {name:<20} {took}")
+
+    def _spin(self, name: str) -> None:
+        self.close()
+        if self._console.is_terminal:
+            self._status = self._console.status(f"{name} (since {time.strftime('%H:%M:%S')})")
+            self._status.start()
+
+    def close(self) -> None:
+        """Ends the spinner."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def _number(value: Optional[float]) -> str:
+    return "undefined" if value is None else f"{value:.4f}"
+
+
+def _with_interval(estimate: dict[str, Any]) -> str:
+    interval = estimate.get("interval")
+    if estimate["value"] is None:
+        return "undefined"
+    if not interval:
+        return f"{_number(estimate['value'])} (interval unbounded)"
+    return f"{_number(estimate['value'])} [{interval[0]:.4f}, {interval[1]:.4f}]"
+
+
+def show(summary: dict[str, Any], console: Console) -> None:
+    """Prints the end of a run from its summary."""
+    console.print()
+    table = Table(
+        title=f"{summary['dataset']}: test split, {summary['rows']['test']:,} rows, gaps between {summary['group']}",
+        title_justify="left",
+    )
+    for column in ("task", "error: single-task", "model", "ratio", "FPR gap: single-task", "model", "ratio"):
+        table.add_column(column, justify="left" if column == "task" else "right")
+    for task, figures in summary["tasks"].items():
+        error, gap = figures["error"], figures["fpr_gap"]
+        table.add_row(
+            escape(task),
+            *(_number(error[who]["value"]) for who in ("baseline", "model", "ratio")),
+            *(_number(gap[who]["value"]) for who in ("baseline", "model", "ratio")),
+        )
+    console.print(table)
+    for sentence in summary["left_out"]:
+        console.print(escape(sentence), style="dim")
+    for key, meaning in (
+        ("arfg", "ARFG, average relative fairness gap"),
+        ("are", "ARE,  average relative error       "),
+    ):
+        console.print(f"{meaning}  {_with_interval(summary[key])}   (below 1: better than training the tasks apart)")
+        if summary[key].get("reason"):
+            console.print(f"      {escape(summary[key]['reason'])}", style="yellow")
+    _verdict(summary, console)
+
+
+def _verdict(summary: dict[str, Any], console: Console) -> None:
+    if summary["blessed"]:
+        console.print("[bold green]passed the gate[/]", end="")
+        console.print(f" and pushed to {summary['pushed']}")
+    else:
+        console.print("[bold red]refused by the gate[/], not pushed:")
+    for reason in summary["reasons"]:
+        console.print(f"  • {escape(reason)}")
+    for name, path in summary["paths"].items():
+        console.print(f"  {name:<12} {path}", style="dim")

@@ -1,0 +1,109 @@
+"""Two replicas take the step that one takes. In a process of its own: virtual devices have to be made first."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+SCRIPT = textwrap.dedent(
+    """
+    import json, sys
+    import models
+    import numpy as np, tensorflow as tf, tensorflow_transform as tft
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    from models.fairness_streams import write_streams
+    from models.fitting import Trainer
+    from models.input_pipeline import ExampleSource
+    from models.networks.registry import build_network
+    from models.settings import TrainerSettings
+    from models.fairness_terms import FairnessTerms
+    from models.training import MultiTaskModel, make_optimizer
+
+    settings = TrainerSettings.model_validate_json(sys.argv[1])
+    folder, rows = sys.argv[2], int(sys.argv[3])
+    tasks = [task.name for task in settings.tasks]
+    spec = tft.TFTransformOutput(f"{folder}/transform").transformed_feature_spec()
+    train, validation = (
+        ExampleSource((f"{folder}/{split}-*",), spec, settings.features, tuple(tasks), settings.groups, split)
+        for split in ("train", "validation")
+    )
+
+    def weights(strategy):
+        with strategy.scope():
+            network = build_network(settings.model, settings.features, {"device/type": 4, "tags": 8}, tasks, 3)
+            terms = FairnessTerms(settings.fairness, "gender", 2, {task: True for task in tasks})
+            model = MultiTaskModel(network, settings.tasks, terms, seed=5)
+            model.compile(optimizer=make_optimizer(settings.training))
+        streams = None
+        if settings.fairness.batches == "balanced":
+            streams = write_streams(train, terms, f"{sys.argv[4]}", shuffle_rows=100)
+        fit = Trainer(
+            model, train, validation, settings.training, train_rows=rows, base_rate={}, group="gender", streams=streams
+        ).run()
+        return network.get_weights(), fit.position.history[-1]
+
+    one = weights(tf.distribute.get_strategy())
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    assert strategy.num_replicas_in_sync == 2
+    two = weights(strategy)
+    print(json.dumps({
+        "difference": max(float(np.abs(a - b).max()) for a, b in zip(one[0], two[0])),
+        "scale": max(float(np.abs(a).max()) for a in one[0]),
+        "one": one[1], "two": two[1],
+    }))
+    """
+)
+
+
+def run(settings, data, tmp_path, rows=1000):
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            SCRIPT,
+            settings.model_dump_json(),
+            str(data.folder),
+            str(rows),
+            str(tmp_path / "streams"),
+        ],
+        cwd=pathlib.Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def test_two_replicas_end_with_the_weights_of_one(make_settings, data, tmp_path):
+    """Plain SGD, so that the weights after an epoch show any factor in the gradients."""
+    assert 1000 % 66 == 10  # the last batch: one replica, whose share is 33, takes all of it, the other nothing
+    settings = make_settings(
+        fairness={"mode": "mtaf", "strength": 2.0, "loss": "fpr_gap"},
+        training={"optimizer": "sgd", "learning_rate": 0.3, "epochs": 1, "batch_size": 66},
+    )
+    found = run(settings, data, tmp_path)
+    assert found["difference"] < 2e-5 * found["scale"]
+    for task in ("like", "click", "buy"):
+        one, two = (found[key]["tasks"][task]["train"] for key in ("one", "two"))
+        assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
+        assert one["auc"] == pytest.approx(two["auc"], rel=1e-4)
+        assert one["fairness"] == pytest.approx(two["fairness"], rel=1e-3)
+
+
+@pytest.mark.slow
+def test_balanced_batches_are_shared_out(make_settings, data, tmp_path):
+    settings = make_settings(
+        fairness={"mode": "mtaf", "batches": "balanced", "balanced_batch_size": 32},
+        training={"optimizer": "sgd", "epochs": 1},
+    )
+    found = run(settings, data, tmp_path)
+    # Other rows are drawn for two replicas than for one, so only the size of the terms can be compared.
+    for task in ("like", "click", "buy"):
+        for part, value in found["one"]["tasks"][task]["train"]["fairness"].items():
+            assert found["two"]["tasks"][task]["train"]["fairness"][part] == pytest.approx(value, rel=0.5)

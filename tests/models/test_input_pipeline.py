@@ -1,0 +1,111 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from models.features import label_key, negative_key, weight_key
+from models.input_pipeline import epoch_seed, ordered_batches, outcome_batches, train_batches
+
+
+def batches(source, **options):
+    options = {"batch_size": 64, "shuffle_rows": 300, "seed": 7, **options}
+    return list(train_batches(source, **options).as_numpy_iterator())
+
+
+def rows(parts):
+    """One tuple for each row, for comparing orders and multisets."""
+    return [
+        row
+        for part in parts
+        for row in zip(
+            part["features"]["age"].tolist(),
+            part["features"]["clicks"].tolist(),
+            part["features"]["device/type"].tolist(),
+            part["labels"]["like"].tolist(),
+            strict=True,
+        )
+    ]
+
+
+def test_an_epoch_gives_every_row_once_and_a_ragged_last_batch(data):
+    source = data.source("train")
+    parts = batches(source)
+    assert [len(part["weights"]["buy"]) for part in parts] == [64] * 15 + [40]
+    assert sorted(rows(parts)) == sorted(rows(ordered_batches(source, batch_size=100).as_numpy_iterator()))
+
+
+def test_the_order_is_fixed_by_the_seed(data):
+    source = data.source("train")
+    assert rows(batches(source)) == rows(batches(source))
+    assert rows(batches(source)) != rows(batches(source, seed=8))
+
+
+@pytest.mark.parametrize("skip", [1, 7, 15])
+def test_skip_goes_on_where_an_epoch_stopped(data, skip):
+    source = data.source("train")
+    assert rows(batches(source, skip=skip)) == rows(batches(source)[skip:])
+
+
+def test_shapes_and_types(data):
+    part = batches(data.source("train"))[0]
+    assert part["features"]["age"].dtype == np.float32
+    assert part["features"]["device/type"].dtype == np.int64
+    tags = part["features"]["tags"]
+    assert tags.ndim == 2 and tags.dtype == np.int64 and tags.min() == -1
+    # Padding stands at the end of a row only.
+    assert np.all(np.diff((tags >= 0).astype(int), axis=1) <= 0)
+    assert part["labels"]["like"].dtype == part["weights"]["like"].dtype == np.float32
+    assert part["kinds"]["like"].dtype == part["groups"]["gender"].dtype == np.int64
+
+
+def test_tasks_and_groups_come_from_their_own_columns(data):
+    source = data.source("validation")
+    parts = list(outcome_batches(source, batch_size=1000).as_numpy_iterator())
+    assert len(parts) == 1 and "features" not in parts[0]
+    for task in source.tasks:
+        for name, key in (("labels", label_key), ("weights", weight_key), ("kinds", negative_key)):
+            expected = sorted(row[key(task)] for row in data.raw_validation)
+            assert sorted(parts[0][name][task].tolist()) == expected
+    unknown = sum(row["group/gender"] == "unknown" for row in data.raw_validation)
+    assert np.sum(parts[0]["groups"]["gender"] == -1) == unknown > 0
+
+
+def test_fairness_batches_stand_beside_the_training_batches(data):
+    source = data.source("train")
+    numbers = tf.data.Dataset.counter()
+    parts = batches(source, beside=(numbers, lambda number: number * 10), skip=2)
+    assert [int(part["fairness"]) for part in parts] == [10 * step for step in range(2, 16)]
+    assert rows(parts) == rows(batches(source, skip=2))
+
+
+def test_uncompressed_files_are_read_too(data, tmp_path):
+    source = data.source("validation")
+    with tf.io.TFRecordWriter(str(tmp_path / "validation-plain")) as writer:
+        for record in tf.data.TFRecordDataset(source.files(), compression_type="GZIP"):
+            writer.write(record.numpy())
+    plain = dataclasses.replace(source, patterns=(str(tmp_path / "validation-*"),))
+    assert sorted(rows(ordered_batches(plain, batch_size=50).as_numpy_iterator())) == sorted(
+        rows(ordered_batches(source, batch_size=50).as_numpy_iterator())
+    )
+
+
+def test_a_split_without_files_is_named(data):
+    source = dataclasses.replace(data.source("train"), patterns=("/nowhere/train-*",))
+    with pytest.raises(FileNotFoundError, match="split `train`.*/nowhere/train-"):
+        source.files()
+
+
+def test_a_truncated_file_fails(data, tmp_path):
+    name = data.source("train").files()[0]
+    content = tf.io.gfile.GFile(name, "rb").read()
+    (tmp_path / "train-cut.gz").write_bytes(content[: len(content) // 2])
+    cut = dataclasses.replace(data.source("train"), patterns=(str(tmp_path / "train-*"),))
+    with pytest.raises(tf.errors.DataLossError):
+        list(ordered_batches(cut, batch_size=64))
+
+
+def test_seeds_of_epochs_and_streams_differ():
+    seeds = {epoch_seed(seed, epoch, stream) for seed in (1, 2) for epoch in range(50) for stream in range(20)}
+    assert len(seeds) == 2 * 50 * 20
+    assert all(0 <= seed < 2**31 for seed in seeds)

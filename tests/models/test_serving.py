@@ -1,0 +1,126 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_transform as tft
+
+from models.networks.registry import build_network
+from models.preprocessing import vocabulary_sizes
+from models.serving import save_model, tensor_names
+from models.settings import FeatureSettings
+from models.validation import score_split
+
+RAW = ("age", "clicks", "device/type", "tags")
+
+
+def example(row, keys=RAW):
+    """A serialized tf.Example with the given columns of a raw row; absent where the row has no value."""
+    features = {}
+    for key in keys:
+        values = row[key] if isinstance(row[key], list) else [row[key]]
+        if not values:
+            continue
+        if isinstance(values[0], str):
+            features[key] = tf.train.Feature(bytes_list=tf.train.BytesList(value=[v.encode() for v in values]))
+        elif isinstance(values[0], float):
+            features[key] = tf.train.Feature(float_list=tf.train.FloatList(value=values))
+        else:
+            features[key] = tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def tensors(rows):
+    width = max(len(row["tags"]) for row in rows)
+    return {
+        "age": tf.constant([row["age"][0] if row["age"] else float("nan") for row in rows], tf.float32),
+        "clicks": tf.constant([row["clicks"][0] for row in rows], tf.float32),
+        "device_type": tf.constant([row["device/type"][0] if row["device/type"] else "" for row in rows]),
+        "tags": tf.constant([row["tags"] + [""] * (width - len(row["tags"])) for row in rows]),
+    }
+
+
+@pytest.fixture(scope="module", params=["shared_bottom", "mmoe", "single_task"])
+def saved(request, data, make_settings, tmp_path_factory):
+    settings = make_settings(model={"network": request.param})
+    transform = tft.TFTransformOutput(data.transform_dir)
+    sizes = vocabulary_sizes(transform, settings.features.inputs)
+    network = build_network(settings.model, settings.features, sizes, ["like", "click", "buy"], 1)
+    # Larger weights than the first ones, so that scores spread.
+    network.set_weights([weights * 3 for weights in network.get_weights()])
+    folder = str(tmp_path_factory.mktemp("saved") / "model")
+    save_model(folder, network, transform, settings.features)
+    return network, tf.saved_model.load(folder)
+
+
+def test_both_signatures_and_memory_agree(saved, data):
+    network, loaded = saved
+    rows = data.raw_validation
+    served = loaded.signatures["serving_default"](examples=tf.constant([example(row) for row in rows]))
+    plain = loaded.signatures["serving_tensors"](**tensors(rows))
+    assert set(served) == set(plain) == {"like", "click", "buy"}
+
+    # Transform wrote row i to shard i mod 3; the files are read in order of their shards.
+    order = [index for shard in range(3) for index in range(shard, len(rows), 3)]
+    source = data.source("validation")
+    memory = score_split(network, source, batch_size=64)
+    for task in source.tasks:
+        assert served[task].shape == (len(rows), 1)
+        np.testing.assert_allclose(served[task], plain[task], atol=1e-6)
+        scores = served[task].numpy()[:, 0]
+        assert np.ptp(scores) > 0.2
+        known = [index for index in order if rows[index][f"weight/{task}"]]
+        assert sorted(memory[task].probabilities) == pytest.approx(sorted(scores[known]), abs=1e-5)
+
+
+def test_labels_and_groups_in_the_examples_change_nothing(saved, data):
+    _, loaded = saved
+    rows = data.raw_validation[:20]
+    bare = loaded.signatures["serving_default"](examples=tf.constant([example(row) for row in rows]))
+    full = loaded.signatures["serving_default"](examples=tf.constant([example(row, row.keys()) for row in rows]))
+    for task in bare:
+        np.testing.assert_array_equal(bare[task], full[task])
+
+
+def test_missing_values_and_unseen_categories_are_served(saved):
+    _, loaded = saved
+    empty = {key: [] for key in RAW}
+    unseen = {"age": [30.0], "clicks": [50], "device/type": ["fridge"], "tags": ["nope", "t0,nope"]}
+    scores = loaded.signatures["serving_default"](examples=tf.constant([example(empty), example(unseen)]))
+    assert all(np.all((values >= 0) & (values <= 1)) for values in scores.values())
+    padded = loaded.signatures["serving_tensors"](
+        age=tf.constant([np.nan, 30.0], tf.float32),
+        clicks=tf.constant([np.nan, 50.0], tf.float32),
+        device_type=tf.constant(["", "fridge"]),
+        tags=tf.constant([["", ""], ["nope", "t0,nope"]]),
+    )
+    for task, values in scores.items():
+        np.testing.assert_allclose(values, padded[task], atol=1e-6)
+
+
+def test_a_batch_of_no_rows_is_served(saved):
+    _, loaded = saved
+    scores = loaded.signatures["serving_default"](examples=tf.constant([], tf.string))
+    assert all(values.shape == (0, 1) for values in scores.values())
+
+
+def test_a_row_is_served_alike_alone_and_among_others(saved, data):
+    _, loaded = saved
+    serve = loaded.signatures["serving_default"]
+    examples = [example(row) for row in data.raw_validation[:10]]
+    together = serve(examples=tf.constant(examples))
+    for index, one in enumerate(examples):
+        alone = serve(examples=tf.constant([one]))
+        for task in together:
+            np.testing.assert_allclose(alone[task][0], together[task][index], atol=1e-6)
+
+
+def test_tensor_names_of_features_that_collide_are_refused():
+    def features(*names):
+        return FeatureSettings.model_validate({"inputs": [{"type": "numeric", "name": name} for name in names]})
+
+    assert tensor_names(features("age", "device/type", "2nd")) == {
+        "age": "age",
+        "device/type": "device_type",
+        "2nd": "f_2nd",
+    }
+    with pytest.raises(ValueError, match="features `a/b` and `a.b` would both be served as tensor `a_b`"):
+        tensor_names(features("a/b", "a.b"))

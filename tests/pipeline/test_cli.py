@@ -1,0 +1,192 @@
+"""The command line as a person uses it: through the real tfx command, with a kill in the middle, and with bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline import sample_data
+from pipeline.config import load
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def command(small: Any, *, require: bool = False) -> tuple[list[str], dict[str, str]]:
+    environment = dict(os.environ, FAIR_RUNS_DIR=str(small.runs))
+    environment.pop("REQUIRE_BLESSING", None)
+    if require:
+        environment["REQUIRE_BLESSING"] = "1"
+    return [sys.executable, "-m", "pipeline.cli", "run", str(small.config)], environment
+
+
+def call(small: Any, *, require: bool = False, file_limit: int | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs the command. No file of it may grow beyond ``file_limit`` bytes: writing then fails as on a full disk."""
+    arguments, environment = command(small, require=require)
+
+    def limit() -> None:
+        if file_limit is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
+
+    return subprocess.run(
+        arguments,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+        preexec_fn=limit,
+    )
+
+
+def events(small: Any) -> Iterator[dict[str, Any]]:
+    for path in sorted((small.folder / "logs").glob("*.events.jsonl")):
+        for line in path.read_text().splitlines():
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError:
+                continue
+
+
+def processes_of(small: Any) -> list[int]:
+    """Processes of this machine whose environment names the run's folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(small.runs).encode() in (path / "environ").read_bytes():
+                found.append(int(path.name))
+        except OSError:
+            continue
+    return found
+
+
+def wait_until(condition: Any, seconds: float) -> bool:
+    deadline = time.time() + seconds
+    while time.time() < deadline:
+        if condition():
+            return True
+        time.sleep(0.2)
+    return bool(condition())
+
+
+@pytest.fixture(scope="module")
+def full_disk(small_run: Any) -> subprocess.CompletedProcess[str]:
+    """The first run of all, which cannot write the train split."""
+    settings = load(small_run.config)
+    assert settings.sample is not None
+    sample_data.ensure(Path(settings.log.root), settings.sample)
+    return call(small_run, file_limit=400_000)
+
+
+def test_a_full_disk_fails_the_stage_and_leaves_nothing(full_disk: Any, small_run: Any) -> None:
+    assert full_disk.returncode == 1, full_disk.stdout
+    assert "the run failed" in full_disk.stdout and "nothing was pushed" in full_disk.stdout
+    assert not list((small_run.folder / "artifacts").rglob("data_tfrecord-*"))
+    assert not (small_run.folder / "summary.json").exists()
+
+
+@pytest.fixture(scope="module")
+def killed_and_run_again(small_run: Any, full_disk: Any) -> tuple[Any, subprocess.CompletedProcess[str]]:
+    """A run that is killed after the first epoch of its first training, then the same command again."""
+    small_run.change(training={"epochs": 6})
+    arguments, environment = command(small_run)
+    process = subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+
+    def training() -> bool:
+        assert process.poll() is None, "the run ended before it could be killed"
+        return any(event["kind"] == "note" and "epoch 2/" in event["text"] for event in events(small_run))
+
+    assert wait_until(training, 600)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert wait_until(lambda: not processes_of(small_run), 20), "a killed command left processes running"
+    return small_run, call(small_run)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(killed_and_run_again: Any) -> None:
+    small, done = killed_and_run_again
+    assert done.returncode == 0, done.stdout
+    assert "removed what a killed run left unfinished: Baseline" in done.stdout
+    for stage in ("InteractionLogGen", "NegativeSplitter", "Transform"):
+        assert any(stage in line and "from cache" in line for line in done.stdout.splitlines()), done.stdout
+    last = [event for event in events(small) if event["kind"] == "note" and event.get("stage") == "Baseline"]
+    # The first epoch is not trained twice.
+    assert sum("epoch 1/" in event["text"] for event in last) == 1
+    assert sum("epoch 6/" in event["text"] for event in last) == 1
+
+
+def test_nothing_half_written_is_left(killed_and_run_again: Any) -> None:
+    small, _ = killed_and_run_again
+    models = sorted((small.folder / "artifacts" / "Baseline" / "model").iterdir())
+    assert len(models) == 1 and (models[0] / "Format-Serving" / "saved_model.pb").is_file()
+    assert not list(small.folder.rglob("*.partial")) and not list(small.folder.rglob("*.writing"))
+    assert not any((small.folder / "checkpoints").iterdir())
+
+
+def test_the_end_of_a_run_says_what_it_did(killed_and_run_again: Any) -> None:
+    small, done = killed_and_run_again
+    summary = small.summary()
+    for text in ("ARFG", "ARE", "passed the gate", summary["pushed"], "tensorboard", "summary.json"):
+        assert text in done.stdout
+    for task in summary["tasks"]:
+        assert any(line.strip().strip("│┃").strip().startswith(task) for line in done.stdout.splitlines())
+
+
+def test_a_refused_model_exits_non_zero_only_if_asked_to(killed_and_run_again: Any) -> None:
+    small, _ = killed_and_run_again
+    small.change(gate={"are_max": 0.01})
+    refused = call(small, require=True)
+    assert refused.returncode == 3
+    assert "refused by the gate" in refused.stdout and "ARE" in refused.stdout
+    small.change(gate={"are_max": 3.0})
+
+
+def test_a_failing_stage_is_named_and_nothing_is_pushed(killed_and_run_again: Any) -> None:
+    small, _ = killed_and_run_again
+    before = sorted((small.folder / "serving").iterdir())
+    shard = small.config.parent / "log" / "impressions-00.csv"
+    whole = shard.read_text()
+    shard.write_text(whole.replace("click_prior", "clicks", 1))
+    failed = call(small)
+    shard.write_text(whole)
+    assert failed.returncode == 1
+    assert (
+        "InteractionLogGen" in failed.stdout
+        and "click_prior" in failed.stdout
+        and "impressions-00.csv" in failed.stdout
+    )
+    assert "nothing was pushed" in failed.stdout
+    assert sorted((small.folder / "serving").iterdir()) == before
+    assert not (small.folder / "summary.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"training": {"epoch": 1}}, "training.epoch: unknown key"),
+        ({"log": {"root": "nowhere"}, "sample": None}, "log.sources[0].files[0]"),
+    ],
+)
+def test_unusable_settings_end_at_once(tmp_path: Path, small_run: Any, change: dict[str, Any], message: str) -> None:
+    content = yaml.safe_load(small_run.config.read_text())
+    for block, values in change.items():
+        content[block] = None if values is None else {**content[block], **values}
+    config = tmp_path / "bad.yaml"
+    config.write_text(yaml.safe_dump(content))
+    done = call(type(small_run)(config, tmp_path / "runs"))
+    assert done.returncode == 2
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout

@@ -1,0 +1,225 @@
+"""The verdict against TFMA's own validator, on evaluations written as TFMA writes them."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tensorflow_model_analysis.evaluators import metrics_validator
+from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as tfma_writer
+
+from components.tradeoff_metrics.metrics import TradeoffCombiner
+from components.tradeoff_metrics.settings import EvaluationSettings, GateBounds, GateSettings
+from pipeline.evaluation import build_eval_config
+from pipeline.gate import bounds, verdict
+
+TASKS, GROUPS = ["like", "click"], ["gender", "age"]
+THRESHOLDS = np.full((2, 2), 0.5)
+
+
+def cells(group, age, label, predictions, count):
+    """``count`` rows of both tasks: label, then what (candidate, baseline) predict."""
+    scores = np.repeat(np.array(predictions, float)[:, None], 2, axis=0)
+    block = np.concatenate([np.full((2, 1), label, float), np.ones((2, 1)), scores])
+    return np.repeat(block, count, axis=1), [np.full(count, group.encode()), np.full(count, age.encode())]
+
+
+def evaluation(path, parts, gate):
+    """Writes what the Evaluator would: metrics of the overall slice and TFMA's validation of them."""
+    combiner = TradeoffCombiner(TASKS, GROUPS, "candidate", bins=10, confidence=0.95, min_count=1)
+    accumulator = combiner.create_accumulator()
+    for block, values in parts:
+        accumulator.add(block, values, THRESHOLDS)
+    metrics = combiner.extract_output(accumulator)
+    config = build_eval_config([(task, "base_rate") for task in TASKS], GROUPS, EvaluationSettings(), gate, "0")
+    for spec in config.metrics_specs:
+        spec.model_names.extend(["candidate", "baseline"])
+    del config.metrics_specs[:2]
+    proto = tfma_writer.convert_slice_metrics_to_proto(((), metrics), None)
+    for name, message in (
+        ("metrics", proto),
+        ("validations", metrics_validator.validate_metrics(((), metrics), config)),
+    ):
+        with tf.io.TFRecordWriter(str(path / f"{name}-00000-of-00001.tfrecord")) as writer:
+            writer.write(message.SerializeToString())
+    return str(path)
+
+
+def example():
+    """FPR of the candidate: f 20/100, m 5/100; of the baseline: f 40/100, m 10/100. No positive is missed.
+
+    Gap 0.15 against 0.3: ratio 1/2. Errors 25/300 against 50/300: ratio 1/2. Both tasks alike. Ages are alike: young
+    10 + 2 + 3, old 10 + 3 + 2 false positives of the candidate.
+    """
+    parts = []
+    for group, both, baseline_only in (("f", 20, 20), ("m", 5, 5)):
+        for age, share in (("young", 0.5), ("old", 0.5)):
+            half = [math.floor(both * share), math.floor(baseline_only * share)]
+            if group == "m":
+                half = [2, 3] if age == "young" else [3, 2]
+            parts.append(cells(group, age, 0, (1, 1), half[0]))
+            parts.append(cells(group, age, 0, (0, 1), half[1]))
+            parts.append(cells(group, age, 0, (0, 0), 50 - sum(half)))
+            parts.append(cells(group, age, 1, (1, 1), 25))
+    return parts
+
+
+def judge(tmp_path, gate, parts=None):
+    return verdict(evaluation(tmp_path, parts or example(), gate), gate, TASKS, GROUPS)
+
+
+def test_all_bounds_hold(tmp_path):
+    gate = GateSettings(
+        arfg_max=0.6,
+        are_max=0.6,
+        fpr_gap_max=0.2,
+        fpr_gap_ratio_max=0.6,
+        tpr_gap_max=0,
+        worst_group_error_max=0.2,
+        min_negatives=100,
+        min_positives={"like": 50},
+    )
+    result = judge(tmp_path, gate)
+    assert result.blessed and result.reasons == []
+    assert len(result.bounds) == 2 + 5 * 2 + 1
+    assert all(bound.ok and "within the bound" in bound.sentence for bound in result.bounds)
+
+
+@pytest.mark.parametrize(
+    ("gate", "expected"),
+    [
+        (
+            {"fpr_gap_max": {"click": 0.1}},
+            "the FPR gap of task `click` between the groups of `gender` is 0.15 [0.05915, 0.2433], above the bound 0.1: "
+            "`f` 0.2 (20 of 100 negatives) against `m` 0.05 (5 of 100 negatives)",
+        ),
+        (
+            {"worst_group_error_max": {"like": 0.1}},
+            "the error of task `like` in the worst group of `gender` is 0.1333 [0.088, 0.197], above the bound 0.1: "
+            "`f` 0.1333 (20 of 150 rows)",
+        ),
+        (
+            {"min_negatives": {"like": 101}},
+            "the number of known negatives of task `like` in the smallest group of `gender` is 100, below the bound 101: "
+            "`f`",
+        ),
+    ],
+)
+def test_a_failed_bound_is_told_with_task_group_value_interval_counts_and_limit(tmp_path, gate, expected):
+    result = judge(tmp_path, GateSettings(**gate))
+    assert not result.blessed
+    assert result.reasons == [expected]
+
+
+def test_ratios_are_told_with_both_models_and_means_with_each_task(tmp_path):
+    result = judge(tmp_path, GateSettings(arfg_max=0.4, are_max=0.4, fpr_gap_ratio_max={"like": 0.45}))
+    are, arfg, ratio = result.reasons
+    assert are.startswith("ARE is 0.5 [") and are.endswith("above the bound 0.4: `like` 0.5, `click` 0.5")
+    assert arfg.startswith("ARFG between the groups of `gender` is 0.5 [")
+    assert "candidate `f` 0.2 (20 of 100 negatives) against `m` 0.05" in ratio
+    assert "baseline `f` 0.4 (40 of 100 negatives) against `m` 0.1 (10 of 100 negatives)" in ratio
+
+
+def test_on_interval_the_upper_end_is_compared(tmp_path):
+    gate = GateSettings(on="interval", fpr_gap_max=0.2)
+    result = judge(tmp_path, gate)
+    assert not result.blessed
+    assert result.reasons[0].startswith(
+        "the FPR gap of task `like` between the groups of `gender` is 0.15 [0.05915, 0.2433]; its upper end is above the "
+        "bound 0.2: `f`"
+    )
+
+
+def test_undefined_arfg_fails_with_the_reason(tmp_path):
+    # Alike in both groups for the baseline: its gap is 0.
+    parts = [cells("f", "old", 0, (1, 1), 5), cells("m", "old", 0, (0, 1), 5), cells("m", "old", 0, (0, 0), 5)]
+    parts.append(cells("f", "old", 0, (0, 0), 5))
+    result = judge(tmp_path, GateSettings(arfg_max=5, fpr_gap_max=1), parts)
+    assert not result.blessed
+    assert result.reasons == [
+        "ARFG between the groups of `gender` is undefined, and so cannot be within the bound 5: the baseline's FPR gap of "
+        "task `like` is 0; the baseline's FPR gap of task `click` is 0"
+    ]
+
+
+def test_one_group_only_fails_with_the_reason(tmp_path):
+    result = judge(tmp_path, GateSettings(fpr_gap_max={"like": 1}), [cells("f", "old", 0, (1, 0), 9)])
+    assert "there is `f` of 1" in result.reasons[0] and "a gap needs two groups" in result.reasons[0]
+
+
+def test_unbounded_interval_fails_on_interval_only(tmp_path):
+    gate = {"per_group": {"age": GateBounds(arfg_max=1000)}, "fpr_gap_max": 1}
+    # Between ages the baseline has a gap of 0.1 ± 0.2 that may as well be 0.
+    parts = [cells("f", "old", 0, (1, 1), 12), cells("f", "old", 0, (0, 0), 28)]
+    parts += [cells("m", "young", 0, (1, 1), 8), cells("m", "young", 0, (0, 0), 32)]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert judge(tmp_path / "a", GateSettings(**gate), parts).blessed
+    result = judge(tmp_path / "b", GateSettings(on="interval", **gate), parts)
+    assert len(result.reasons) == 1
+    assert "ARFG between the groups of `age` is 1 with an unbounded interval" in result.reasons[0]
+    assert "the baseline is already fair here, read the absolute gap" in result.reasons[0]
+
+
+def test_other_groups_have_their_own_bounds(tmp_path):
+    gate = GateSettings(fpr_gap_max=0.2, per_group={"age": GateBounds(fpr_gap_max=0.001)})
+    assert [(b.key, b.group, b.limit) for b in bounds(gate, ["like"], GROUPS)] == [
+        ("fpr_gap/like", "gender", 0.2),
+        ("fpr_gap/like@age", "age", 0.001),
+    ]
+    result = judge(tmp_path, GateSettings(fpr_gap_max=0.2, per_group={"age": GateBounds(fpr_gap_max={"like": 0.005})}))
+    assert len(result.reasons) == 1 and "`old` 0.13 (13 of 100 negatives) against `young` 0.12" in result.reasons[0]
+
+
+def test_a_verdict_that_tfma_does_not_share_is_an_error(tmp_path):
+    path = evaluation(tmp_path, example(), GateSettings(fpr_gap_max=0.2))
+    with pytest.raises(RuntimeError, match="TFMA's validation .* and the gate disagree"):
+        verdict(path, GateSettings(fpr_gap_max=0.1), TASKS, GROUPS)
+
+
+def test_an_evaluation_of_other_groups_is_refused(tmp_path):
+    path = evaluation(tmp_path, example(), GateSettings(fpr_gap_max=0.2))
+    with pytest.raises(ValueError, match="should hold `tradeoff_details@country` for the group `country`"):
+        verdict(path, GateSettings(fpr_gap_max=0.2), TASKS, ["gender", "country"])
+
+
+LIMIT = st.none() | st.floats(0.01, 3)
+ROWS = st.integers(1, 80)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 1000),
+    st.sampled_from(["value", "interval"]),
+    st.lists(LIMIT, min_size=8, max_size=8),
+    st.integers(1, 80),
+)
+def test_verdict_always_equals_tfmas(tmp_path_factory, seed, on, limits, rows):
+    names = [
+        "arfg_max",
+        "fpr_gap_max",
+        "fpr_gap_ratio_max",
+        "tpr_gap_max",
+        "tpr_gap_ratio_max",
+        "worst_group_error_max",
+    ]
+    own = {name: limit for name, limit in zip(names, limits, strict=False) if limit is not None}
+    gate = GateSettings(
+        on=on, **own, are_max=limits[6], min_negatives=rows / 4, per_group={"age": GateBounds(arfg_max=limits[7])}
+    )
+    rng = np.random.default_rng(seed)
+    parts = [
+        cells(
+            rng.choice(["f", "m", "unknown"]),
+            rng.choice(["old", "young"]),
+            rng.integers(0, 2),
+            rng.integers(0, 2, 2),
+            1,
+        )
+        for _ in range(rows)
+    ]
+    result = judge(tmp_path_factory.mktemp("evaluation"), gate, parts)
+    assert result.blessed == (not result.reasons) == all(bound.ok for bound in result.bounds)
+    assert len(result.reasons) == sum(not bound.ok for bound in result.bounds)

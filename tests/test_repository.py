@@ -1,0 +1,43 @@
+"""What may not stand in a committed file."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def tracked() -> list[Path]:
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git checkout")
+    names = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def test_lock_files_hold_names_versions_and_hashes_and_no_address() -> None:
+    for name in ("requirements.lock", "bootstrap.lock"):
+        for line in (ROOT / name).read_text().splitlines():
+            assert re.fullmatch(r"[A-Za-z0-9_.-]+==\S+( ;.*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
+
+
+def test_no_file_names_an_index() -> None:
+    pattern = re.compile(r"(extra-)?index-url\s*[=:]|find-links\s*[=:]|registry\s*=")
+    wrong = [
+        path.name
+        for path in tracked()
+        if path.suffix in (".toml", ".lock", ".txt", ".cfg", "") and pattern.search(path.read_text(errors="ignore"))
+    ]
+    assert not wrong
+
+
+def test_the_lock_pins_every_direct_dependency() -> None:
+    lock = {
+        line.split("==")[0].lower() for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line
+    }
+    listed = re.findall(r'^    "([A-Za-z0-9_.-]+)', (ROOT / "pyproject.toml").read_text(), re.M)
+    assert len(listed) > 15
+    assert not {name.lower().replace("_", "-") for name in listed} - lock

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
@@ -15,6 +17,7 @@ Batch = dict[str, Any]
 
 _READERS = 4
 _READ_BUFFER = 8 << 20
+_CHECK_BUFFER = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +50,23 @@ class ExampleSource:
         if not files:
             raise FileNotFoundError(f"split `{self.split}`: no transformed examples match {list(self.patterns)}")
         return files
+
+    def check_complete(self) -> None:
+        """Decompresses every file to its end: TensorFlow takes a gzip file that was cut between two records for complete.
+
+        Raises:
+          DataLossError: A file is truncated or damaged; the message names it and the split.
+        """
+        for name in self.files():
+            if not name.endswith(".gz"):
+                continue
+            try:
+                with tf.io.gfile.GFile(name, "rb") as file, gzip.GzipFile(fileobj=file, mode="rb") as stream:
+                    while stream.read(_CHECK_BUFFER):
+                        pass
+            except (EOFError, OSError, zlib.error) as error:
+                message = f"split `{self.split}`: {name} should be a whole gzip file. Received: {error}"
+                raise tf.errors.DataLossError(None, None, message) from error
 
     def outcome_spec(self) -> dict[str, Any]:
         """Spec of labels, weights, kinds and groups alone, for passes that need no feature."""

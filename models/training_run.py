@@ -69,6 +69,8 @@ def run_job(job: TrainingJob, report: Report = print) -> None:
         _source(job, transform, split, files)
         for split, files in (("train", job.train_files), ("validation", job.validation_files))
     )
+    for source in (train, validation):
+        source.check_complete()
     groups = {name: group_values(transform, name) for name in settings.groups}
     counts = _count(settings, train, groups)
     count_outcomes(validation, {name: len(values) for name, values in groups.items()}).require_labels()

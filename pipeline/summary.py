@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from components.tradeoff_metrics.details import load_details
+from components.tradeoff_metrics.gate import Verdict, verdict
 from pipeline.config import RunSettings
 from pipeline.evaluation import check_expected, expected_keys
-from pipeline.gate import Verdict, verdict
 from pipeline.places import RunFolder
 from pipeline.run_record import RunRecord
 

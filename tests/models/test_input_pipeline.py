@@ -96,13 +96,36 @@ def test_a_split_without_files_is_named(data):
         source.files()
 
 
-def test_a_truncated_file_fails(data, tmp_path):
-    name = data.source("train").files()[0]
-    content = tf.io.gfile.GFile(name, "rb").read()
-    (tmp_path / "train-cut.gz").write_bytes(content[: len(content) // 2])
-    cut = dataclasses.replace(data.source("train"), patterns=(str(tmp_path / "train-*"),))
+def cut_source(source, tmp_path, size):
+    content = tf.io.gfile.GFile(source.files()[0], "rb").read()
+    (tmp_path / "train-cut.gz").write_bytes(content[:size])
+    return dataclasses.replace(source, patterns=(str(tmp_path / "train-*"),))
+
+
+def test_a_truncated_file_is_named_wherever_it_was_cut(data, tmp_path):
+    source = data.source("train")
+    size = len(tf.io.gfile.GFile(source.files()[0], "rb").read())
+    source.check_complete()
+    # The last: cut inside the header, so that TensorFlow reads no record and no error.
+    for cut in (size - 1, size - 8, size // 2, size // 3, 5):
+        with pytest.raises(tf.errors.DataLossError, match="split `train`.*train-cut.gz.*whole gzip file"):
+            cut_source(source, tmp_path, cut).check_complete()
+
+
+def test_what_tensorflow_reads_as_complete_is_refused_all_the_same(data, tmp_path):
+    cut = cut_source(data.source("train"), tmp_path, 5)
+    assert list(ordered_batches(cut, batch_size=64)) == []
     with pytest.raises(tf.errors.DataLossError):
-        list(ordered_batches(cut, batch_size=64))
+        cut.check_complete()
+
+
+def test_a_damaged_file_is_named(data, tmp_path):
+    source = data.source("train")
+    content = bytearray(tf.io.gfile.GFile(source.files()[0], "rb").read())
+    content[len(content) // 2] ^= 0xFF
+    (tmp_path / "train-bad.gz").write_bytes(content)
+    with pytest.raises(tf.errors.DataLossError, match="train-bad.gz"):
+        dataclasses.replace(source, patterns=(str(tmp_path / "train-*"),)).check_complete()
 
 
 def test_seeds_of_epochs_and_streams_differ():

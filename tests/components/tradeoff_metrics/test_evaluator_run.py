@@ -8,9 +8,9 @@ import tensorflow_model_analysis as tfma
 
 from components.tradeoff_metrics.details import load_details, load_overall
 from components.tradeoff_metrics.extractor import custom_extractors
+from components.tradeoff_metrics.gate import verdict
 from components.tradeoff_metrics.settings import EvaluationSettings, GateBounds, GateSettings
 from pipeline.evaluation import build_eval_config, check_expected, expected_keys, fairness_indicator_key
-from pipeline.gate import verdict
 
 TASKS = ["like", "click"]
 THRESHOLDS = {"candidate": {"like": 0.5, "click": 0.5}, "baseline": {"like": 0.4, "click": 0.7}}

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as tfma_writer
 
+from components.tradeoff_metrics.gate import bounds, verdict
 from components.tradeoff_metrics.metrics import TradeoffCombiner
 from components.tradeoff_metrics.settings import EvaluationSettings, GateBounds, GateSettings
 from pipeline.evaluation import build_eval_config
-from pipeline.gate import bounds, verdict
 
 TASKS, GROUPS = ["like", "click"], ["gender", "age"]
 THRESHOLDS = np.full((2, 2), 0.5)

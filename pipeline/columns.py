@@ -8,6 +8,8 @@ from __future__ import annotations
 from components.interaction_log_gen.settings import ColumnKind
 from components.negative_splitter.settings import NegativeSplitterSettings
 from components.negative_splitter.uses import group_column_kinds, task_column_kinds
+from components.tradeoff_metrics.settings import EvaluationSettings
+from models.features import group_key, label_key, negative_key, weight_key
 from models.settings import FeatureSettings
 
 _FEATURE_KINDS: dict[str, ColumnKind] = {
@@ -16,12 +18,24 @@ _FEATURE_KINDS: dict[str, ColumnKind] = {
     "multi_categorical": "strings",
 }
 
+# What the splitter writes begins with one of these.
+DERIVED_PREFIXES = tuple(key("") for key in (label_key, weight_key, negative_key, group_key))
 
-def column_kinds(features: FeatureSettings, splitter: NegativeSplitterSettings) -> dict[str, ColumnKind]:
+
+def derived_columns(splitter: NegativeSplitterSettings) -> set[str]:
+    """The columns that the negative splitter adds."""
+    tasks = {key(task.name) for task in splitter.tasks for key in (label_key, weight_key, negative_key)}
+    return tasks | {group_key(group.name) for group in splitter.groups}
+
+
+def column_kinds(
+    features: FeatureSettings, splitter: NegativeSplitterSettings, evaluation: EvaluationSettings
+) -> dict[str, ColumnKind]:
     """Returns column → kind, sorted by name.
 
     Raises:
-      ValueError: Two uses of a column need different kinds; the message names both.
+      ValueError: Two uses of a column need different kinds, or a slice is made of a column that the splitter would have to
+        write and does not; the message names them.
     """
     kinds: dict[str, ColumnKind] = {}
     used_as: dict[str, str] = {}
@@ -40,4 +54,12 @@ def column_kinds(features: FeatureSettings, splitter: NegativeSplitterSettings) 
         use(column, kind, "a task's label")
     for column, kind in group_column_kinds(splitter).items():
         use(column, kind, "a group")
+    if evaluation.cluster is not None:
+        use(evaluation.cluster, "string", "evaluation.cluster")
+    derived = derived_columns(splitter)
+    for column in (column for columns in evaluation.slices for column in columns if column not in derived):
+        if column.startswith(DERIVED_PREFIXES):
+            raise ValueError(f"evaluation.slices: `{column}` is not among the derived columns {sorted(derived)}")
+        # Whatever it is otherwise, its values are compared as they stand.
+        use(column, kinds.get(column, "string"), "a slice")
     return dict(sorted(kinds.items()))

@@ -105,7 +105,7 @@ class RunSettings(Settings):
 
     def column_kinds(self) -> dict[str, ColumnKind]:
         """The columns that the run needs of the log, each with the kind it is written in."""
-        return columns.column_kinds(self.features, self.splitter())
+        return columns.column_kinds(self.features, self.splitter(), self.evaluation)
 
     def log_gen(self) -> InteractionLogGenSettings:
         """What InteractionLogGen depends on."""

@@ -138,6 +138,7 @@ def _tradeoff_spec(
         "bins": evaluation.histogram_bins,
         "confidence": evaluation.confidence,
         "min_count": evaluation.min_count,
+        "cluster": evaluation.cluster,
     }
     spec = tfma.MetricsSpec(
         metrics=[

@@ -6,7 +6,7 @@ split by slice instead; labels, predictions and weights of an element are arrays
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 import apache_beam as beam
@@ -26,7 +26,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tfx_bsl.arrow import table_util
 
 from components.batched_evaluation.names import TAKES_ARRAYS, takes_arrays
-from components.batched_evaluation.slices import columns_of, rows_by_slice, slice_specs
+from components.batched_evaluation.slices import SliceCounter, columns_of, rows_by_slice, slice_specs
 
 # Rows that go through the models and the metrics at once: enough to make the fixed cost of a batch vanish; a batch of
 # 30 features takes some 10 MB.
@@ -36,9 +36,18 @@ _PER_ROW = (constants.LABELS_KEY, constants.PREDICTIONS_KEY, constants.EXAMPLE_W
 
 
 def batched_extractors(
-    eval_shared_model: Any, eval_config: tfma.EvalConfig, tensor_adapter_config: Optional[Any] = None
+    eval_shared_model: Any,
+    eval_config: tfma.EvalConfig,
+    tensor_adapter_config: Optional[Any] = None,
+    keep: Sequence[str] = (),
 ) -> list[tfma.extractors.Extractor]:
     """In place of ``tfma.default_extractors``, for models that take serialized examples and transform them inside.
+
+    Args:
+        eval_shared_model: As there.
+        eval_config: As there.
+        tensor_adapter_config: As there.
+        keep: Columns that metrics read, beside those that slices are made of.
 
     Raises:
         ValueError: The EvalConfig asks for what needs single rows.
@@ -53,7 +62,7 @@ def batched_extractors(
         predictions_extractor.PredictionsExtractor(eval_config=eval_config, eval_shared_model=eval_shared_model),
         # The stage that TFMA's evaluators ask for.
         tfma.extractors.Extractor(
-            stage_name=tfma.extractors.SLICE_KEY_EXTRACTOR_STAGE_NAME, ptransform=_SplitBySlice(eval_config)
+            stage_name=tfma.extractors.SLICE_KEY_EXTRACTOR_STAGE_NAME, ptransform=_SplitBySlice(eval_config, keep)
         ),
     ]
 
@@ -118,30 +127,48 @@ class BatchRowsFn(beam.DoFn):
 
 
 class _SplitBySlice(beam.PTransform):
-    def __init__(self, eval_config: tfma.EvalConfig):
+    def __init__(self, eval_config: tfma.EvalConfig, keep: Sequence[str]):
         super().__init__()
-        self._specs = slice_specs(eval_config)
+        self._specs, self._keep = slice_specs(eval_config), list(keep)
 
     def expand(self, extracts: beam.PCollection) -> beam.PCollection:
-        return extracts | "SplitBySlice" >> beam.FlatMap(split_by_slice, self._specs)
+        return extracts | "SplitBySlice" >> beam.ParDo(SplitBySliceFn(self._specs, self._keep))
 
 
-def split_by_slice(batch: dict[str, Any], specs: list[slicer_lib.SingleSliceSpec]) -> Iterator[dict[str, Any]]:
+class SplitBySliceFn(beam.DoFn):
+    """Splits batches, and keeps count of the slices that it has met."""
+
+    def __init__(self, specs: list[slicer_lib.SingleSliceSpec], keep: Sequence[str]):
+        self._specs, self._keep = specs, keep
+
+    def setup(self) -> None:
+        """Has met no slice yet."""
+        self._counter = SliceCounter()
+
+    def process(self, batch: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yields an element for each slice of a batch."""
+        return split_by_slice(batch, self._specs, self._counter, self._keep)
+
+
+def split_by_slice(
+    batch: dict[str, Any], specs: list[slicer_lib.SingleSliceSpec], counter: SliceCounter, keep: Sequence[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Yields an element for each slice of a batch.
 
-    Labels, predictions, weights and the columns that slices are made of become arrays over the slice's rows; other
-    features and the serialized examples are left behind; all else is handed on as it is.
+    Labels, predictions, weights and the columns that slices are made of, and those to ``keep``, become arrays over the
+    slice's rows; other features and the serialized examples are left behind; all else is handed on as it is.
 
     Raises:
-        ValueError: A label, weight or prediction is not one number in every row.
+        ValueError: A label, weight or prediction is not one number in every row; there are too many slices.
     """
     features = batch[constants.FEATURES_KEY]
     per_row = {key: _arrays(batch[key], key) for key in _PER_ROW if batch.get(key) is not None}
     columns = {name: features[name] for name in columns_of(specs) if features.get(name) is not None}
-    dense = {name: values.ravel() for name, values in columns.items() if _is_one_a_row(values)}
+    kept = {**columns, **{name: features[name] for name in keep if features.get(name) is not None}}
+    dense = {name: values.ravel() for name, values in kept.items() if _is_one_a_row(values)}
     dropped = {*per_row, constants.FEATURES_KEY, constants.INPUT_KEY, constants.ARROW_RECORD_BATCH_KEY}
     shared = {key: value for key, value in batch.items() if key not in dropped}
-    for key, rows in rows_by_slice(columns, len(batch[constants.INPUT_KEY]), specs):
+    for key, rows in rows_by_slice(columns, len(batch[constants.INPUT_KEY]), specs, counter):
         element = {name: _take(values, rows) for name, values in per_row.items()}
         element[constants.FEATURES_KEY] = _take(dense, rows)
         element[constants.SLICE_KEY_TYPES_KEY] = slicer_lib.slice_keys_to_numpy_array([key])

@@ -15,7 +15,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import util
 
-# More slices of one spec than this in a batch mean a column of identifiers, whose metrics would fill the memory.
+# More slices of one spec than this mean a column of identifiers, whose metrics would fill the memory.
 MAX_SLICES = 5000
 
 # Integer codes of a column [n], and the value of each code as TFMA sees it in a row of its own.
@@ -36,8 +36,41 @@ def columns_of(specs: Iterable[slicer_lib.SingleSliceSpec]) -> list[str]:
     return sorted({column for spec in specs for column in _columns(spec)})
 
 
+class SliceCounter:
+    """Counts the slices that each spec has led to, over all batches, and refuses a spec with too many."""
+
+    def __init__(self) -> None:
+        self._seen: dict[slicer_lib.SingleSliceSpec, set[tuple]] = {}
+
+    def check(self, spec: slicer_lib.SingleSliceSpec, combinations: int, rows: int) -> None:
+        """Looks at a batch's combinations of values, of which each leads to a slice or more.
+
+        Raises:
+            ValueError: There are more than ``MAX_SLICES``.
+        """
+        if combinations > MAX_SLICES:
+            self._refuse(spec, f"{combinations:,} in a batch of {rows:,} rows")
+
+    def add(self, spec: slicer_lib.SingleSliceSpec, keys: Iterable[tuple]) -> None:
+        """Adds slices that a batch led to.
+
+        Raises:
+            ValueError: With those of earlier batches there are more than ``MAX_SLICES``.
+        """
+        seen = self._seen.setdefault(spec, set())
+        seen.update(keys)
+        if len(seen) > MAX_SLICES:
+            self._refuse(spec, f"{len(seen):,} or more")
+
+    @staticmethod
+    def _refuse(spec: slicer_lib.SingleSliceSpec, received: str) -> None:
+        raise ValueError(
+            f"the slices by {_columns(spec)} should be at most {MAX_SLICES:,}. Received: {received}; is one an identifier?"
+        )
+
+
 def rows_by_slice(
-    features: Mapping[str, Any], rows: int, specs: Iterable[slicer_lib.SingleSliceSpec]
+    features: Mapping[str, Any], rows: int, specs: Iterable[slicer_lib.SingleSliceSpec], counter: SliceCounter
 ) -> Iterator[tuple[tuple, np.ndarray]]:
     """Yields each slice key with the positions of its rows, ascending.
 
@@ -48,6 +81,7 @@ def rows_by_slice(
         features: Values by column, as TFMA's features extractor gives them.
         rows: Number of rows.
         specs: From ``slice_specs``.
+        counter: Of the batches before.
 
     Raises:
         ValueError: A spec leads to more than ``MAX_SLICES`` slices.
@@ -58,14 +92,12 @@ def rows_by_slice(
     for spec in specs:
         columns = [column for column in _columns(spec) if column in codes]
         combinations = _combinations([codes[column][0] for column in columns], rows)
-        if len(combinations) > MAX_SLICES:
-            raise ValueError(
-                f"the slices by {columns} should be at most {MAX_SLICES}. "
-                f"Received: {len(combinations)} in a batch of {rows} rows; is one an identifier?"
-            )
+        counter.check(spec, len(combinations), rows)
         for example, members in combinations:
             values = {column: codes[column][1][codes[column][0][example]] for column in columns}
-            for key in set(slicer_lib.get_slices_for_features_dicts([], values, [spec])):
+            keys = set(slicer_lib.get_slices_for_features_dicts([], values, [spec]))
+            counter.add(spec, keys)
+            for key in keys:
                 found.setdefault(key, []).append(members)
     for key, parts in found.items():
         yield key, parts[0] if len(parts) == 1 else np.unique(np.concatenate(parts))

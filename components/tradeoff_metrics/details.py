@@ -1,7 +1,7 @@
 """Reads what the metrics left in an evaluation: values and details of the overall slice.
 
 Details of a group key (JSON, compressed, as the bytes value of ``tradeoff_details[@group]``; None stands for NaN):
-    group, primary, confidence, min_count, bins, rows, group_rows {group: rows}, thresholds {model: {task: number}}
+    group, primary, confidence, min_count, cluster, bins, rows, group_rows {group: rows}, thresholds {model: {task: number}}
     values {metric name: {value, lower, upper, reason}}
     tasks {task: {model: {
         rates {fpr|tpr|error: {group: {value, lower, upper, reason, count, of}}},

@@ -40,10 +40,15 @@ def custom_extractors(
         ValueError: A decision file has no number for a task.
     """
     thresholds = model_thresholds(eval_shared_model, eval_config)
-    build = batched_extractors if is_batched(eval_config) else tfma.default_extractors
-    extractors = build(
-        eval_shared_model=eval_shared_model, eval_config=eval_config, tensor_adapter_config=tensor_adapter_config
-    )
+    given = {
+        "eval_shared_model": eval_shared_model,
+        "eval_config": eval_config,
+        "tensor_adapter_config": tensor_adapter_config,
+    }
+    if is_batched(eval_config):
+        extractors = batched_extractors(**given, keep=cluster_columns(eval_config))
+    else:
+        extractors = tfma.default_extractors(**given)
     # TFMA's evaluators read what the slice key extractor puts out, and nothing that comes after it.
     stages = [extractor.stage_name for extractor in extractors]
     position = stages.index(tfma.extractors.SLICE_KEY_EXTRACTOR_STAGE_NAME)
@@ -52,6 +57,17 @@ def custom_extractors(
         tfma.extractors.Extractor(stage_name="ExtractDecisionThresholds", ptransform=_AddThresholds(thresholds)),
     )
     return extractors
+
+
+def cluster_columns(eval_config: tfma.EvalConfig) -> list[str]:
+    """The columns that the trade-off metrics read beside the groups'."""
+    configs = [
+        json.loads(metric.config)
+        for spec in eval_config.metrics_specs
+        for metric in spec.metrics
+        if metric.class_name == "FairnessTradeoff"
+    ]
+    return sorted({config["cluster"] for config in configs if config.get("cluster") is not None})
 
 
 def model_thresholds(eval_shared_model: Any, eval_config: tfma.EvalConfig) -> Thresholds:

@@ -14,13 +14,22 @@ from statistics import NormalDist
 from typing import Optional
 
 import numpy as np
+from scipy import stats
 
 Bounds = tuple[float, float]
 
 
-def normal_quantile(confidence: float) -> float:
-    """z with P(|Z| <= z) = ``confidence``: 1.96 for 0.95."""
-    return NormalDist().inv_cdf(0.5 + confidence / 2)
+def quantile(confidence: float, blocks: Optional[int] = None) -> float:
+    """z with P(|Z| <= z) = ``confidence``: 1.96 for 0.95.
+
+    Args:
+        confidence: In (0, 1).
+        blocks: Independent blocks that a variance is estimated from: Z is then Student's, with one degree of freedom less
+            than blocks; infinite for fewer than two, where there is no such estimate. None: Z is normal.
+    """
+    if blocks is None:
+        return NormalDist().inv_cdf(0.5 + confidence / 2)
+    return float(stats.t.ppf(0.5 + confidence / 2, blocks - 1)) if blocks > 1 else math.inf
 
 
 def wilson(successes: float, trials: float, z: float) -> Bounds:
@@ -31,6 +40,8 @@ def wilson(successes: float, trials: float, z: float) -> Bounds:
     """
     if trials <= 0:
         return math.nan, math.nan
+    if math.isinf(z):
+        return 0.0, 1.0
     p = successes / trials
     centre = p + z * z / (2 * trials)
     half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
@@ -38,11 +49,18 @@ def wilson(successes: float, trials: float, z: float) -> Bounds:
     return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
-def newcombe(p1: float, bounds1: Bounds, p2: float, bounds2: Bounds) -> Bounds:
-    """Newcombe's hybrid score interval of p1 − p2, two proportions of different rows, from their Wilson intervals."""
+def newcombe(p1: float, bounds1: Bounds, p2: float, bounds2: Bounds, correlation: float = 0.0) -> Bounds:
+    """Newcombe's hybrid score interval of p1 − p2 from the two proportions' Wilson intervals.
+
+    ``correlation`` is 0 for proportions of independent rows; Zou and Donner give the form for others.
+    """
+
+    def half(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 + other**2 - 2 * correlation * one * other, 0.0))
+
     difference = p1 - p2
-    lower = difference - math.hypot(p1 - bounds1[0], bounds2[1] - p2)
-    upper = difference + math.hypot(bounds1[1] - p1, p2 - bounds2[0])
+    lower = difference - half(p1 - bounds1[0], bounds2[1] - p2)
+    upper = difference + half(bounds1[1] - p1, p2 - bounds2[0])
     return max(-1.0, lower), min(1.0, upper)
 
 
@@ -66,6 +84,8 @@ def fieller(numerator: float, denominator: float, covariance: np.ndarray, z: flo
     Returns:
         The interval, or None where it is unbounded: the interval b ± z √Var(b) of the denominator holds 0.
     """
+    if math.isinf(z):
+        return None
     # The solutions of A r² − 2 B r + C <= 0.
     a = denominator**2 - z * z * covariance[1, 1]
     if a <= 0:

@@ -25,14 +25,23 @@ from components.tradeoff_metrics.summary import summarise
 class TradeoffCombiner(beam.CombineFn):
     """Combines rows into the values and details of all group keys."""
 
-    def __init__(self, tasks: Sequence[str], groups: Sequence[str], model_name: str, **options: Any):
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        groups: Sequence[str],
+        model_name: str,
+        *,
+        bins: int,
+        cluster: Optional[str] = None,
+        **options: Any,
+    ):
         self._tasks, self._groups, self._model_name = list(tasks), list(groups), model_name
-        self._bins = options.pop("bins")
+        self._bins, self._cluster = bins, cluster
         self._options = options
 
     def create_accumulator(self) -> TradeoffRows:
         """An empty accumulator."""
-        return TradeoffRows(self._tasks, self._groups, self._bins)
+        return TradeoffRows(self._tasks, self._groups, self._bins, clustered=self._cluster is not None)
 
     def add_input(self, accumulator: TradeoffRows, element: tuple) -> TradeoffRows:
         """Adds what the preprocessor made of one element."""
@@ -57,7 +66,7 @@ class TradeoffCombiner(beam.CombineFn):
         result: dict[metric_types.MetricKey, Any] = {}
         for group, counts in accumulator.accumulators.items():
             part = suffix(group, self._groups)
-            estimates, details = summarise(counts, group, part, **self._options)
+            estimates, details = summarise(counts, group, part, cluster=self._cluster, **self._options)
             for name, estimate in estimates.items():
                 result[self._key(name)] = estimate.value
                 for end, bound in zip(interval_names(name), (estimate.lower, estimate.upper), strict=False):
@@ -89,6 +98,7 @@ class FairnessTradeoff(metric_types.Metric):
         bins: int = 1000,
         confidence: float = 0.95,
         min_count: int = 1,
+        cluster: Optional[str] = None,
         name: str = "fairness_tradeoff",
     ):
         """Initialises the metric.
@@ -101,6 +111,8 @@ class FairnessTradeoff(metric_types.Metric):
             bins: Of the score histograms.
             confidence: Of the intervals.
             min_count: Rows that a group needs to enter a gap.
+            cluster: Column whose equal values mark rows that are not independent of each other; None takes all rows as
+                independent.
             name: Name of the metric in the EvalConfig; its keys have names of their own.
         """
         check_names(tasks, groups)
@@ -112,6 +124,7 @@ class FairnessTradeoff(metric_types.Metric):
             bins=bins,
             confidence=confidence,
             min_count=min_count,
+            cluster=cluster,
             name=name,
         )
 
@@ -123,6 +136,7 @@ def _computations(
     bins: int,
     confidence: float,
     min_count: int,
+    cluster: Optional[str],
     name: str,
     eval_config: Optional[config_pb2.EvalConfig] = None,
     model_names: Optional[list[str]] = None,
@@ -135,8 +149,10 @@ def _computations(
         )
     computation = metric_types.MetricComputation(
         keys=[tradeoff_key(key, candidates[0]) for key in all_keys(tasks, groups)],
-        preprocessors=[RowPreprocessor(tasks, groups, candidates[0], baseline_spec.name)],
-        combiner=TradeoffCombiner(tasks, groups, candidates[0], bins=bins, confidence=confidence, min_count=min_count),
+        preprocessors=[RowPreprocessor(tasks, groups, candidates[0], baseline_spec.name, cluster)],
+        combiner=TradeoffCombiner(
+            tasks, groups, candidates[0], bins=bins, cluster=cluster, confidence=confidence, min_count=min_count
+        ),
     )
     return [computation]
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Optional
 
 import numpy as np
+import pandas as pd
 from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.utils import util
 
-from components.tradeoff_metrics.accumulator import GroupAccumulator
+from components.tradeoff_metrics.accumulator import BLOCKS, GroupAccumulator
 from components.tradeoff_metrics.extractor import THRESHOLDS_KEY
 from models.features import group_key
 
@@ -21,11 +22,13 @@ class TradeoffRows:
     """Rows that wait, and the accumulators of all group keys that they go to.
 
     ``add`` takes one row or many: a block [4T, n] (labels, weights, candidate's and baseline's scores, tasks within each)
-    with the group values [n] of each key.
+    with the group values [n] of each key and, where rows are clustered, the values [n] of the column that names the
+    clusters behind them.
     """
 
-    def __init__(self, tasks: Sequence[str], groups: Sequence[str], bins: int):
+    def __init__(self, tasks: Sequence[str], groups: Sequence[str], bins: int, clustered: bool = False):
         self.tasks, self.groups, self.bins = tuple(tasks), tuple(groups), bins
+        self.blocks = BLOCKS if clustered else 0
         self.thresholds: Optional[np.ndarray] = None
         self.accumulators: dict[str, GroupAccumulator] = {}
         self._clear()
@@ -39,7 +42,9 @@ class TradeoffRows:
         """Adds rows, scored by models with the given decision thresholds [2, T]."""
         if self.thresholds is None:
             self.thresholds = thresholds
-            self.accumulators = {group: GroupAccumulator(self.tasks, thresholds, self.bins) for group in self.groups}
+            self.accumulators = {
+                group: GroupAccumulator(self.tasks, thresholds, self.bins, self.blocks) for group in self.groups
+            }
         elif thresholds is not self.thresholds and not np.array_equal(thresholds, self.thresholds):
             raise ValueError(
                 "decision thresholds should be the same in all rows. "
@@ -57,10 +62,11 @@ class TradeoffRows:
             return
         labels, known, candidate, baseline = np.concatenate(self._blocks, axis=1).reshape(4, len(self.tasks), -1)
         scores = np.stack([candidate.T, baseline.T])
-        for i, group in enumerate(self.groups):
-            values = np.concatenate([row[i] for row in self._values])
+        columns = [np.concatenate(parts) for parts in zip(*self._values, strict=True)]
+        block = block_of(columns[-1], self.blocks) if self.blocks else None
+        for values, group in zip(columns, self.groups, strict=False):
             text = np.char.decode(values.astype("S"), "utf-8")
-            self.accumulators[group].add_batch(labels.T, known.T, scores, text)
+            self.accumulators[group].add_batch(labels.T, known.T, scores, text, block)
         self._clear()
 
     def merge(self, other: TradeoffRows) -> None:
@@ -80,12 +86,25 @@ class TradeoffRows:
         return self.__dict__
 
 
+def block_of(clusters: np.ndarray, blocks: int) -> np.ndarray:
+    """The block of each cluster, the same in every process: int64 below ``blocks`` [n] from texts [n]."""
+    return (pd.util.hash_array(clusters.astype(object), categorize=True) % blocks).astype(np.int64)
+
+
 class RowPreprocessor(metric_types.Preprocessor):
     """Turns TFMA's extracts into the arrays that ``TradeoffRows.add`` takes: once a row, before slices multiply it."""
 
-    def __init__(self, tasks: Sequence[str], groups: Sequence[str], candidate: str, baseline: str):
-        super().__init__(name=f"tradeoff_rows:{candidate}:{baseline}:{','.join(tasks)}:{','.join(groups)}")
-        self._tasks, self._columns = list(tasks), [group_key(group) for group in groups]
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        groups: Sequence[str],
+        candidate: str,
+        baseline: str,
+        cluster: Optional[str] = None,
+    ):
+        columns = [*map(group_key, groups), *([cluster] if cluster is not None else [])]
+        super().__init__(name=f"tradeoff_rows:{candidate}:{baseline}:{','.join(tasks)}:{','.join(columns)}")
+        self._tasks, self._columns = list(tasks), columns
         self._models = (candidate, baseline)
         self._last: tuple[Any, np.ndarray] = (None, np.empty(0))
 
@@ -102,7 +121,7 @@ class RowPreprocessor(metric_types.Preprocessor):
                 for task in self._tasks
             ),
         ]
-        values = [self._group(row.features.get(column), column) for column in self._columns]
+        values = [self._texts(row.features.get(column), column) for column in self._columns]
         n = len(values[0])
         arrays = []
         for value, what, task in sources:
@@ -114,8 +133,9 @@ class RowPreprocessor(metric_types.Preprocessor):
         yield block, values, self._thresholds(extracts)
 
     @staticmethod
-    def _group(value: Any, column: str) -> np.ndarray:
-        if not isinstance(value, np.ndarray) or value.size == 0:
+    def _texts(value: Any, column: str) -> np.ndarray:
+        # Fewer values than rows show when an element's columns are compared.
+        if not isinstance(value, np.ndarray) or value.size == 0 or any(v is None for v in value.flat):
             raise ValueError(f"column `{column}` should hold a text in every row. Received: {value}")
         return value.ravel()
 

@@ -16,8 +16,9 @@ class EvaluationSettings(Settings):
 
     ``fairness_thresholds`` are those of Fairness Indicators; a task's own number is added to them. ``min_count`` is the
     number of known negatives (FPR), positives (TPR) or rows (error) below which a group enters no gap and no worst group.
-    Each of ``slices`` is a list of columns that are crossed, such as ``[group/gender, country]``. ``batched`` sums arrays of
-    rows where TFMA walks them one by one; the figures are the same.
+    Each of ``slices`` is a list of columns that are crossed, such as ``[group/gender, country]``. ``cluster`` is the column
+    whose equal values mark rows that are not independent, such as a user's id: intervals then come from resampling its
+    values and not rows. ``batched`` sums arrays of rows where TFMA walks them one by one; the figures are the same.
     """
 
     fairness_thresholds: tuple[float, ...] = Field((0.25, 0.5, 0.75), min_length=1)
@@ -25,6 +26,7 @@ class EvaluationSettings(Settings):
     slices: tuple[tuple[str, ...], ...] = ()
     min_count: int = Field(1, ge=1)
     confidence: float = Field(0.95, gt=0, lt=1)
+    cluster: Optional[str] = None
     histogram_bins: int = Field(1000, ge=1)
     batched: bool = True
 

@@ -2,9 +2,9 @@
 
 Every statistic θ is a function of ratios of counts R = a·S / b·S within groups, S the sum of the rows' indicators x. A row
 moves R by its influence (a − R b)·x / (b·S); the influences of a group sum to 0, so with c_g the influence of θ on group
-g's indicators and M_g = Σ x xᵀ, Cov(θ, η) ≈ Σ_g c_gᵀ M_g d_g (delta method): groups are independent, while rows shared by
-candidate, baseline and tasks are accounted for. Rows of one user are taken as independent: where users have many rows the
-intervals are too narrow.
+g's indicators and M_g = Σ x xᵀ, Cov(θ, η) ≈ Σ_g c_gᵀ M_g d_g (delta method): rows shared by candidate, baseline and tasks
+are accounted for. That takes rows as independent; where users have many rows the intervals are too narrow, and
+`sampling.py` has the form for rows that come in clusters.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from components.tradeoff_metrics.accumulator import (
     POSITIVE,
     GroupAccumulator,
 )
+from components.tradeoff_metrics.sampling import ClusteredRows, IndependentRows, Sampling
 from models.features import UNKNOWN_GROUP
 
 Kind = Literal["fpr", "tpr", "error"]
@@ -111,11 +112,17 @@ class TradeoffStatistics:
         self.tasks = accumulator.tasks
         self.groups = [accumulator.groups[g] for g in order if accumulator.groups[g] != UNKNOWN_GROUP]
         self.rows = accumulator.rows[order]
-        self.z = intervals.normal_quantile(confidence)
         self.min_count = max(1, min_count)
         # All groups, "unknown" last.
         self._moments = accumulator.moments[order].astype(np.float64)
         self._sums = np.einsum("gdd->gd", self._moments).reshape(len(order), len(self.tasks), INDICATORS)
+        self._sampling: Sampling = (
+            ClusteredRows(accumulator.block_sums[order].astype(np.float64))
+            if accumulator.blocks
+            else IndependentRows(self._moments)
+        )
+        self.z = self._sampling.quantile(confidence)
+        self._effects: dict[tuple[Kind, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def counts(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
         """Numerators and denominators of a rate per group and task [G, T], "unknown" left out."""
@@ -125,10 +132,29 @@ class TradeoffStatistics:
 
     def gaps(self, kind: Kind, model: int) -> list[Gap]:
         """The gap of each task."""
-        numerators, denominators = self.counts(kind, model)
-        return [self._gap(kind, model, t, numerators[:, t], denominators[:, t]) for t in range(len(self.tasks))]
+        return [self._gap(kind, model, t) for t in range(len(self.tasks))]
 
-    def _gap(self, kind: Kind, model: int, task: int, numerator: np.ndarray, denominator: np.ndarray) -> Gap:
+    def rate(self, kind: Kind, model: int, group: int, task: int) -> Estimate:
+        """A group's rate with Wilson's interval at its effective number of rows."""
+        numerators, denominators = self.counts(kind, model)
+        return self._rate(
+            numerators[group, task], denominators[group, task], self._design_effects(kind, model)[0][group, task]
+        )
+
+    def _rate(self, numerator: float, denominator: float, effect: float) -> Estimate:
+        if not denominator:
+            return Estimate(reason="no rows")
+        bounds = intervals.wilson(numerator / effect, denominator / effect, self.z)
+        return Estimate(float(numerator / denominator), *bounds)
+
+    def _design_effects(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
+        if (kind, model) not in self._effects:
+            self._effects[kind, model] = self._sampling.design_effects(*_coefficients(kind, model))
+        return self._effects[kind, model]
+
+    def _gap(self, kind: Kind, model: int, task: int) -> Gap:
+        numerators, denominators = self.counts(kind, model)
+        numerator, denominator = numerators[:, task], denominators[:, task]
         usable = np.flatnonzero(denominator >= self.min_count)
         left_out = tuple(int(g) for g in np.flatnonzero(denominator < self.min_count))
         influence = np.zeros((len(self._moments), self._moments.shape[-1]))
@@ -144,10 +170,12 @@ class TradeoffStatistics:
         a, b = _coefficients(kind, model)
         own = slice(task * INDICATORS, (task + 1) * INDICATORS)
         rate = numerator[[high, low]] / denominator[[high, low]]
-        for g, r, sign in ((high, rate[0], 1), (low, rate[1], -1)):
-            influence[g, own] += sign * (a - r * b) / denominator[g]
-        wilson = [intervals.wilson(numerator[g], denominator[g], self.z) for g in (high, low)]
-        signed = intervals.newcombe(rate[0], wilson[0], rate[1], wilson[1])
+        parts = np.zeros((2, *influence.shape))
+        for part, g, r in zip(parts, (high, low), rate, strict=True):
+            part[g, own] = (a - r * b) / denominator[g]
+        influence = parts[0] - parts[1]
+        bounds = [(e.lower, e.upper) for e in (self.rate(kind, model, g, task) for g in (high, low))]
+        signed = intervals.newcombe(rate[0], bounds[0], rate[1], bounds[1], self._sampling.correlation(parts))
         estimate = Estimate(float(rate[0] - rate[1]), *intervals.absolute(signed))
         return Gap(estimate, high, low, left_out, bool(signed[0] <= 0), influence)
 
@@ -168,20 +196,19 @@ class TradeoffStatistics:
                     "here, read the absolute gap"
                 )
         values = [np.array([gap.estimate.value for gap in gaps]) for gaps in (candidate, baseline)]
-        covariance = self._covariance(np.stack([gap.influence for gap in candidate + baseline]))
+        covariance = self._sampling.covariance(np.stack([gap.influence for gap in candidate + baseline]))
         return self._ratios(values, covariance, undefined, unbounded)
 
     def errors(self, model: int) -> list[Estimate]:
         """Error per task over all rows with a known label (Wilson)."""
         numerator, denominator = self._pooled(model)
-        result = []
-        for t, task in enumerate(self.tasks):
-            if denominator[t] == 0:
-                result.append(Estimate(reason=f"no label of task `{task}` is known"))
-            else:
-                bounds = intervals.wilson(numerator[t], denominator[t], self.z)
-                result.append(Estimate(float(numerator[t] / denominator[t]), *bounds))
-        return result
+        effects = self._design_effects("error", model)[1]
+        return [
+            self._rate(numerator[t], denominator[t], effects[t])
+            if denominator[t]
+            else Estimate(reason=f"no label of task `{task}` is known")
+            for t, task in enumerate(self.tasks)
+        ]
 
     def error_ratios(self) -> tuple[list[Estimate], Estimate]:
         """error(candidate) / error(baseline) per task, and their mean over tasks: ARE."""
@@ -197,9 +224,10 @@ class TradeoffStatistics:
         result = []
         for t, (candidate, baseline) in enumerate(zip(self.errors(CANDIDATE), self.errors(BASELINE), strict=True)):
             pair = covariance[np.ix_([t, tasks + t], [t, tasks + t])]
-            half = self.z * math.sqrt(max(pair[0, 0] + pair[1, 1] - 2 * pair[0, 1], 0.0))
+            deviation = math.sqrt(max(pair[0, 0] + pair[1, 1] - 2 * pair[0, 1], 0.0))
+            half = self.z * deviation if math.isfinite(self.z) else 2.0
             value = candidate.value - baseline.value
-            result.append(Estimate(value, value - half, value + half, candidate.reason))
+            result.append(Estimate(value, max(-1.0, value - half), min(1.0, value + half), candidate.reason))
         return result
 
     def worst_groups(self, model: int) -> list[WorstGroup]:
@@ -213,8 +241,7 @@ class TradeoffStatistics:
                 result.append(WorstGroup(Estimate(reason=reason), None))
                 continue
             g = int(usable[(numerators[usable, t] / denominators[usable, t]).argmax()])
-            bounds = intervals.wilson(numerators[g, t], denominators[g, t], self.z)
-            result.append(WorstGroup(Estimate(float(numerators[g, t] / denominators[g, t]), *bounds), g))
+            result.append(WorstGroup(self.rate("error", model, g, t), g))
         return result
 
     def smallest_count(self, kind: Kind) -> list[Estimate]:
@@ -238,11 +265,7 @@ class TradeoffStatistics:
                 influence[model, t, t] = (a - numerator[t] / denominator[t] * b) / denominator[t]
         # Groups are not fixed strata of an error over all rows; the same influence holds in each.
         flat = influence.reshape(-1, 1, width)
-        return self._covariance(np.broadcast_to(flat, (len(flat), groups, width)))
-
-    def _covariance(self, influences: np.ndarray) -> np.ndarray:
-        """Covariance of K statistics from their influences [K, G, 6T] → [K, K]."""
-        return np.einsum("kgd,gde,lge->kl", influences, self._moments, influences, optimize=True)
+        return self._sampling.covariance(np.broadcast_to(flat, (len(flat), groups, width)))
 
     def _ratios(
         self, values: list[np.ndarray], covariance: np.ndarray, undefined: Sequence[str], unbounded: Sequence[str]
@@ -258,6 +281,8 @@ class TradeoffStatistics:
             bounds = None if unbounded[t] else intervals.fieller(candidate, baseline, pair, self.z)
             if bounds is None:
                 reason = unbounded[t] or f"the interval of the baseline's value of task `{self.tasks[t]}` holds 0"
+                if math.isinf(self.z):
+                    reason = "all rows lie in one cluster, which tells nothing of how clusters differ"
                 ratios.append(Estimate(candidate / baseline, reason=reason))
             else:
                 ratios.append(Estimate(candidate / baseline, *intervals.absolute(bounds)))

@@ -8,7 +8,6 @@ from typing import Any, Optional
 import numpy as np
 
 from components.tradeoff_metrics.accumulator import BASELINE, CANDIDATE, MODELS, GroupAccumulator
-from components.tradeoff_metrics.intervals import wilson
 from components.tradeoff_metrics.names import MetricName
 from components.tradeoff_metrics.statistics import Estimate, Kind, TradeoffStatistics, WorstGroup
 from models.features import UNKNOWN_GROUP
@@ -63,7 +62,13 @@ def negative_transfer(differences: list[Estimate]) -> Estimate:
 
 
 def summarise(
-    accumulator: GroupAccumulator, name: str, group: Optional[str], *, confidence: float = 0.95, min_count: int = 1
+    accumulator: GroupAccumulator,
+    name: str,
+    group: Optional[str],
+    *,
+    confidence: float = 0.95,
+    min_count: int = 1,
+    cluster: Optional[str] = None,
 ) -> tuple[dict[MetricName, Estimate], dict[str, Any]]:
     """Values and details of one group key.
 
@@ -73,6 +78,7 @@ def summarise(
         group: The name's part in metric names; None for the primary group key.
         confidence: Of intervals.
         min_count: Rows that a group needs to enter a gap.
+        cluster: Column that the accumulator's blocks are made of.
 
     Returns:
         Estimates by metric name, and the details: JSON-able, None for NaN (keys: `details.py`).
@@ -84,6 +90,7 @@ def summarise(
         "primary": group is None,
         "confidence": confidence,
         "min_count": min_count,
+        "cluster": cluster,
         "bins": accumulator.bins,
         "rows": int(accumulator.rows.sum()),
         "group_rows": {g: int(n) for g, n in zip(accumulator.groups, accumulator.rows, strict=True)},
@@ -115,15 +122,12 @@ def _task_details(statistics: TradeoffStatistics, task: int) -> dict[str, Any]:
 
 
 def _rates(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) -> dict[str, Any]:
-    """Per group: the rate with Wilson's interval, what it counts and out of how many."""
+    """Per group: the rate with its interval, what it counts and out of how many."""
     numerators, denominators = statistics.counts(kind, model)
     result = {}
     for g, group in enumerate(statistics.groups):
-        numerator, denominator = numerators[g, task], denominators[g, task]
-        estimate = Estimate(reason="no rows")
-        if denominator:
-            estimate = Estimate(numerator / denominator, *wilson(numerator, denominator, statistics.z))
-        result[group] = _plain(estimate) | {"count": int(numerator), "of": int(denominator)}
+        counts = {"count": int(numerators[g, task]), "of": int(denominators[g, task])}
+        result[group] = _plain(statistics.rate(kind, model, g, task)) | counts
     return result
 
 

@@ -158,6 +158,11 @@ def test_baseline_has_no_fairness_loss(write: Write) -> None:
         ),
         ({"groups__0": {"name": "g", "column": "a", "cross": ["b", "c"]}}, r"groups\[0\].*`column` or `cross`"),
         ({"groups__0": {"name": "g", "cross": ["age", "b"]}}, r"crosses `age`, which is no group declared before"),
+        ({"evaluation": {"cluster": "years"}}, r"`years` is a number as a group and a string as evaluation.cluster"),
+        (
+            {"evaluation": {"slices": [["group/sexe"]]}},
+            r"evaluation\.slices: `group/sexe` is not among .*'group/age', 'group/gender'",
+        ),
         ({"groups__1__labels": ["one"]}, r"groups\[1\].*2 names for 1 cuts"),
     ],
 )
@@ -171,6 +176,13 @@ def test_a_wrong_setting_is_named(write: Write, change: dict[str, Any], message:
 def test_an_outcome_is_an_input_only_where_allowed(write: Write) -> None:
     settings = load(write(changed(outcomes=["x"], allow_outcome_inputs=["x"])))
     assert settings.column_kinds()["x"] == "number"
+
+
+def test_columns_of_slices_and_clusters_are_read_from_the_log(write: Write) -> None:
+    evaluation = {"slices": [["country", "group/gender"], ["years"], ["label/click"]], "cluster": "user_id"}
+    kinds = load(write(changed(evaluation=evaluation))).column_kinds()
+    assert (kinds["country"], kinds["user_id"], kinds["years"]) == ("string", "string", "number")
+    assert not {"group/gender", "label/click"} & set(kinds)
 
 
 def test_every_wrong_key_is_listed_at_once(write: Write) -> None:

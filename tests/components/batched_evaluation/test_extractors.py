@@ -10,7 +10,7 @@ from fairness_indicators import fairness_indicators_metrics as indicators
 from tensorflow_model_analysis import constants
 
 from components.batched_evaluation.extractors import BatchRowsFn, batched_extractors, split_by_slice
-from components.batched_evaluation.slices import slice_specs
+from components.batched_evaluation.slices import SliceCounter, slice_specs
 
 
 def record_batch(start, rows, column="x"):
@@ -89,7 +89,9 @@ SPECS = slice_specs(
 
 
 def test_a_batch_becomes_one_element_a_slice():
-    elements = {element[constants.SLICE_KEY_TYPES_KEY][0]: element for element in split_by_slice(batch(), SPECS)}
+    elements = {
+        element[constants.SLICE_KEY_TYPES_KEY][0]: element for element in split_by_slice(batch(), SPECS, SliceCounter())
+    }
     expected = {(): range(6), (("group", "f"),): [0, 2, 4], (("group", "m"),): [1, 3, 5], (("age", 3),): [3]}
     assert elements.keys() == expected.keys()
     for key, rows in expected.items():
@@ -103,6 +105,14 @@ def test_a_batch_becomes_one_element_a_slice():
         assert element["thresholds"] == {"m": {"t": 0.5}} and constants.INPUT_KEY not in element
 
 
+def test_columns_that_metrics_read_travel_on():
+    elements = list(split_by_slice(batch(), SPECS, SliceCounter(), keep=["other", "nowhere"]))
+    for element in elements:
+        features = element[constants.FEATURES_KEY]
+        assert features.keys() == {"group", "age", "other"}
+        assert features["other"].tolist() == features["age"].tolist()
+
+
 @pytest.mark.parametrize(
     ("key", "values", "message"),
     [
@@ -114,7 +124,7 @@ def test_a_batch_becomes_one_element_a_slice():
 )
 def test_rows_without_one_number_each_are_refused_by_name(key, values, message):
     with pytest.raises(ValueError, match=message):
-        list(split_by_slice(batch(**{key: {"m": {"t": values}}}), SPECS))
+        list(split_by_slice(batch(**{key: {"m": {"t": values}}}), SPECS, SliceCounter()))
 
 
 @pytest.mark.parametrize(

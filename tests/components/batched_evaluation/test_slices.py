@@ -8,7 +8,7 @@ from tensorflow_model_analysis.slicer import slicer_lib
 from tensorflow_model_analysis.utils import util
 
 from components.batched_evaluation import slices
-from components.batched_evaluation.slices import columns_of, rows_by_slice, slice_specs
+from components.batched_evaluation.slices import SliceCounter, columns_of, rows_by_slice, slice_specs
 
 SPECS = [
     {},
@@ -62,7 +62,7 @@ def row_by_row(values, n, specs):
 @pytest.mark.parametrize("n", [1, 9, 200])
 def test_equal_to_tfma_row_by_row(seed, n):
     values, specs = features(np.random.default_rng(seed), n), slice_specs(eval_config())
-    found = {key: rows.tolist() for key, rows in rows_by_slice(values, n, specs)}
+    found = {key: rows.tolist() for key, rows in rows_by_slice(values, n, specs, SliceCounter())}
     assert found == row_by_row(values, n, specs)
     assert found[()] == list(range(n))
     if n == 200:
@@ -70,7 +70,7 @@ def test_equal_to_tfma_row_by_row(seed, n):
 
 
 def test_no_row_has_no_slice():
-    assert list(rows_by_slice({"text": np.array([], object)}, 0, slice_specs(eval_config()))) == []
+    assert list(rows_by_slice({"text": np.array([], object)}, 0, slice_specs(eval_config()), SliceCounter())) == []
 
 
 def test_no_spec_means_the_overall_slice_and_cross_slices_need_both_sides():
@@ -91,7 +91,7 @@ def test_many_columns_do_not_overflow():
     values["c0"] = np.zeros(n, np.int64)
     values["c1"] = np.arange(n) % 2
     specs = slice_specs(eval_config([{"feature_keys": [f"c{i}" for i in range(8)]}]))
-    found = dict(rows_by_slice(values, n, specs))
+    found = dict(rows_by_slice(values, n, specs, SliceCounter()))
     assert len(found) == n and all(len(rows) == 1 for rows in found.values())
     key = next(key for key, rows in found.items() if rows[0] == 17)
     assert dict(key) == {name: column[17] for name, column in values.items()}
@@ -100,13 +100,24 @@ def test_many_columns_do_not_overflow():
 def test_an_identifier_is_refused_by_name(monkeypatch):
     monkeypatch.setattr(slices, "MAX_SLICES", 50)
     specs = slice_specs(eval_config([{}, {"feature_keys": ["user"]}]))
-    few = dict(rows_by_slice({"user": np.arange(60) % 50}, 60, specs))
+    few = dict(rows_by_slice({"user": np.arange(60) % 50}, 60, specs, SliceCounter()))
     assert len(few) == 51
-    with pytest.raises(ValueError, match=r"slices by \['user'\] should be at most 50. Received: 60 in a batch of 60"):
-        dict(rows_by_slice({"user": np.arange(60)}, 60, specs))
+    with pytest.raises(
+        ValueError, match=r"slices by \['user'\] should be at most 50. Received: 60 in a batch of 60 rows"
+    ):
+        dict(rows_by_slice({"user": np.arange(60)}, 60, specs, SliceCounter()))
+
+
+def test_slices_are_counted_over_batches(monkeypatch):
+    monkeypatch.setattr(slices, "MAX_SLICES", 50)
+    specs, counter = slice_specs(eval_config([{"feature_keys": ["user"]}])), SliceCounter()
+    for start in (0, 0, 15):
+        assert len(dict(rows_by_slice({"user": np.arange(start, start + 30)}, 30, specs, counter))) == 30
+    with pytest.raises(ValueError, match=r"slices by \['user'\] should be at most 50. Received: 51 or more"):
+        dict(rows_by_slice({"user": np.arange(40, 70)}, 30, specs, counter))
 
 
 def test_text_that_is_not_utf8_is_refused():
     values = {"text": np.array([b"\xff"], object)}
     with pytest.raises(ValueError, match='non-UTF8 feature value .* in column "text"'):
-        dict(rows_by_slice(values, 1, slice_specs(eval_config([{"feature_keys": ["text"]}]))))
+        dict(rows_by_slice(values, 1, slice_specs(eval_config([{"feature_keys": ["text"]}])), SliceCounter()))

@@ -159,7 +159,7 @@ def test_thresholds_need_a_finite_number_per_model_and_task():
 
 def test_accumulators_of_other_thresholds_do_not_merge():
     other = GroupAccumulator(TASKS, THRESHOLDS + 0.1, 20)
-    with pytest.raises(ValueError, match="same tasks, bins and thresholds"):
+    with pytest.raises(ValueError, match="same tasks, bins, blocks and thresholds"):
         accumulate().merge(other)
 
 

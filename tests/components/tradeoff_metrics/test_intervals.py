@@ -10,11 +10,11 @@ from scipy import stats
 
 from components.tradeoff_metrics import intervals
 
-Z = intervals.normal_quantile(0.95)
+Z = intervals.quantile(0.95)
 
 
-def test_normal_quantile():
-    assert intervals.normal_quantile(0.95) == pytest.approx(stats.norm.ppf(0.975), abs=1e-12)
+def test_quantile():
+    assert intervals.quantile(0.95) == pytest.approx(stats.norm.ppf(0.975), abs=1e-12)
 
 
 @settings(max_examples=100, deadline=None)

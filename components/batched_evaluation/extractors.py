@@ -20,12 +20,12 @@ from tensorflow_model_analysis.extractors import (
     example_weights_extractor,
     features_extractor,
     labels_extractor,
-    predictions_extractor,
 )
 from tensorflow_model_analysis.slicer import slicer_lib
 from tfx_bsl.arrow import table_util
 
 from components.batched_evaluation.names import TAKES_ARRAYS, takes_arrays
+from components.batched_evaluation.predictions import predictions_extractor_of
 from components.batched_evaluation.slices import SliceCounter, columns_of, rows_by_slice, slice_specs
 
 # Rows that go through the models and the metrics at once: enough to make the fixed cost of a batch vanish; a batch of
@@ -59,7 +59,7 @@ def batched_extractors(
         features_extractor.FeaturesExtractor(eval_config=eval_config, tensor_representations=representations),
         labels_extractor.LabelsExtractor(eval_config=eval_config),
         example_weights_extractor.ExampleWeightsExtractor(eval_config=eval_config),
-        predictions_extractor.PredictionsExtractor(eval_config=eval_config, eval_shared_model=eval_shared_model),
+        predictions_extractor_of(eval_shared_model, eval_config),
         # The stage that TFMA's evaluators ask for.
         tfma.extractors.Extractor(
             stage_name=tfma.extractors.SLICE_KEY_EXTRACTOR_STAGE_NAME, ptransform=_SplitBySlice(eval_config, keep)

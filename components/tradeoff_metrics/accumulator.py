@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 import numpy as np
+import pandas as pd
 
 CANDIDATE, BASELINE = 0, 1
 MODELS = ("candidate", "baseline")
@@ -85,7 +86,7 @@ class GroupAccumulator:
             labels: 0 or 1 [n, T]; of no meaning where ``known`` is 0.
             known: 1 where the label is known, else 0 [n, T].
             scores: Probabilities of candidate and baseline [2, n, T].
-            group: Value of the group key per row [n], text.
+            group: Value of the group key per row [n], text, or UTF-8 in bytes.
             block: Block of the row's cluster, an integer below ``blocks`` [n]; None where there are no blocks.
 
         Raises:
@@ -100,8 +101,9 @@ class GroupAccumulator:
         negative = known & ~positive
         indicators = self._indicators(negative, positive, scores)
         cells = self._cells(positive, scores)
-        values, inverse = np.unique(np.asarray(group, dtype=str), return_inverse=True)
-        index = self._indices(values.tolist())
+        inverse, values = pd.factorize(np.asarray(group, dtype=object))
+        self._refuse(inverse < 0, np.asarray(group, dtype=object), "a row's group should be a text")
+        index = self._indices([v.decode() if isinstance(v, bytes) else str(v) for v in values])
         order = np.argsort(inverse, kind="stable")
         for position, rows in enumerate(np.split(order, np.cumsum(np.bincount(inverse))[:-1])):
             g, x = index[position], indicators[rows]

@@ -65,8 +65,7 @@ class TradeoffRows:
         columns = [np.concatenate(parts) for parts in zip(*self._values, strict=True)]
         block = block_of(columns[-1], self.blocks) if self.blocks else None
         for values, group in zip(columns, self.groups, strict=False):
-            text = np.char.decode(values.astype("S"), "utf-8")
-            self.accumulators[group].add_batch(labels.T, known.T, scores, text, block)
+            self.accumulators[group].add_batch(labels.T, known.T, scores, values, block)
         self._clear()
 
     def merge(self, other: TradeoffRows) -> None:
@@ -134,8 +133,7 @@ class RowPreprocessor(metric_types.Preprocessor):
 
     @staticmethod
     def _texts(value: Any, column: str) -> np.ndarray:
-        # Fewer values than rows show when an element's columns are compared.
-        if not isinstance(value, np.ndarray) or value.size == 0 or any(v is None for v in value.flat):
+        if not isinstance(value, np.ndarray) or value.size == 0:
             raise ValueError(f"column `{column}` should hold a text in every row. Received: {value}")
         return value.ravel()
 

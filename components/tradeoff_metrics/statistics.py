@@ -167,17 +167,30 @@ class TradeoffStatistics:
             return Gap(Estimate(reason=reason), None, None, left_out, True, influence)
         rates = numerator[usable] / denominator[usable]
         high, low = int(usable[rates.argmax()]), int(usable[rates.argmin()])
+        signed, influence = self._difference(kind, model, high, low, task)
+        estimate = Estimate(signed.value, *intervals.absolute((signed.lower, signed.upper)))
+        return Gap(estimate, high, low, left_out, bool(signed.lower <= 0), influence)
+
+    def difference(self, kind: Kind, model: int, one: int, other: int, task: int) -> Estimate:
+        """Rate of the group ``other`` minus that of ``one``, two groups that were chosen beforehand."""
+        if not self.counts(kind, model)[1][[one, other], task].all():
+            return Estimate(reason="no rows")
+        return self._difference(kind, model, other, one, task)[0]
+
+    def _difference(self, kind: Kind, model: int, high: int, low: int, task: int) -> tuple[Estimate, np.ndarray]:
+        """Rate of ``high`` minus rate of ``low`` with Newcombe's interval, and its influence [G, 6T]."""
+        numerators, denominators = self.counts(kind, model)
         a, b = _coefficients(kind, model)
         own = slice(task * INDICATORS, (task + 1) * INDICATORS)
-        rate = numerator[[high, low]] / denominator[[high, low]]
-        parts = np.zeros((2, *influence.shape))
-        for part, g, r in zip(parts, (high, low), rate, strict=True):
-            part[g, own] = (a - r * b) / denominator[g]
-        influence = parts[0] - parts[1]
-        bounds = [(e.lower, e.upper) for e in (self.rate(kind, model, g, task) for g in (high, low))]
-        signed = intervals.newcombe(rate[0], bounds[0], rate[1], bounds[1], self._sampling.correlation(parts))
-        estimate = Estimate(float(rate[0] - rate[1]), *intervals.absolute(signed))
-        return Gap(estimate, high, low, left_out, bool(signed[0] <= 0), influence)
+        parts = np.zeros((2, len(self._moments), self._moments.shape[-1]))
+        rates = [self.rate(kind, model, g, task) for g in (high, low)]
+        for part, g in zip(parts, (high, low), strict=True):
+            part[g, own] = (a - numerators[g, task] / denominators[g, task] * b) / denominators[g, task]
+        bounds = [(rate.lower, rate.upper) for rate in rates]
+        signed = intervals.newcombe(
+            rates[0].value, bounds[0], rates[1].value, bounds[1], self._sampling.correlation(parts)
+        )
+        return Estimate(rates[0].value - rates[1].value, *signed), parts[0] - parts[1]
 
     def gap_ratios(self, kind: Kind) -> tuple[list[Estimate], Estimate]:
         """|gap(candidate)| / |gap(baseline)| per task, and their mean over tasks: ARFG where ``kind`` is "fpr"."""

@@ -93,7 +93,9 @@ def summarise(
         "cluster": cluster,
         "bins": accumulator.bins,
         "rows": int(accumulator.rows.sum()),
-        "group_rows": {g: int(n) for g, n in zip(accumulator.groups, accumulator.rows, strict=True)},
+        "group_rows": {
+            accumulator.groups[g]: int(accumulator.rows[g]) for g in accumulator.ordered(last=UNKNOWN_GROUP)
+        },
         "thresholds": {
             model: dict(zip(accumulator.tasks, accumulator.thresholds[m].tolist(), strict=True))
             for m, model in enumerate(MODELS)

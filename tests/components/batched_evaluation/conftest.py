@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
 from components.tradeoff_metrics.extractor import custom_extractors
@@ -97,7 +98,8 @@ def column_models(tmp_path_factory):
 def evaluate(column_models):
     """Evaluates and returns {(slice, model, output, metric, weighted, diff): value}."""
 
-    def evaluate(config, data, output):
+    def evaluate(config, data, output, workers=1):
+        flags = [] if workers == 1 else ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
         shared = [
             tfma.default_eval_shared_model(column_models[name], model_name=name, eval_config=config) for name in MODELS
         ]
@@ -107,6 +109,7 @@ def evaluate(column_models):
             data_location=str(data),
             output_path=str(output),
             extractors=custom_extractors(shared, config),
+            pipeline_options=PipelineOptions(flags),
         )
         return values(output)
 

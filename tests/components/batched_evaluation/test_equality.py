@@ -54,6 +54,17 @@ def test_every_key_of_every_slice(tmp_path, rows_module, write_rows, evaluate):
     assert math.isnan(ours[(("negative/click", 3),), "candidate", "click", "mean_label", True, False])
 
 
+def test_workers_and_shards_do_not_matter(tmp_path, rows_module, write_rows, evaluate):
+    rows = rows_module.random_rows(3, 200)
+    write_rows(str(tmp_path / "one" / "rows"), rows)
+    for i in range(4):
+        write_rows(str(tmp_path / "four" / f"rows-{i}"), rows[i::4])
+    alone = evaluate(config(True), tmp_path / "one" / "*", tmp_path / "alone")
+    shared = evaluate(config(True), tmp_path / "four" / "*", tmp_path / "shared", workers=2)
+    assert_equal(shared, alone)
+    assert len(alone) > 5_000
+
+
 @pytest.mark.slow
 def test_five_thousand_rows(tmp_path, rows_module, write_rows, evaluate):
     write_rows(str(tmp_path / "data" / "rows"), rows_module.random_rows(2, 5000))

@@ -1,0 +1,1 @@
+"""The evaluation's speed and the coverage of its intervals."""

@@ -112,7 +112,9 @@ def mean_of_ratios(values: np.ndarray, bounds: list[Bounds], covariance: np.ndar
     """Interval of the mean of correlated ratios by variance estimates recovered from each ratio's own interval.
 
     l = r̄ − √(Σ_tu ρ_tu (r_t − l_t)(r_u − l_u)) / T and likewise above (Zou and Donner), so that the skewness of
-    Fieller's intervals is kept; for one task it is Fieller's interval.
+    Fieller's intervals is kept; for one task it is Fieller's interval. Ratios whose interval begins at 0 were folded there
+    from a sign that may be either: their distances to 0 are added as if they moved together, so that a mean of such ratios
+    can be 0 too.
 
     Args:
         values: Ratios r_t [T].
@@ -125,6 +127,11 @@ def mean_of_ratios(values: np.ndarray, bounds: list[Bounds], covariance: np.ndar
     correlation = np.clip(np.divide(covariance, outer, out=np.eye(len(values)), where=outer > 0), -1, 1)
     below = np.array([value - lower for value, (lower, _) in zip(values, bounds, strict=True)])
     above = np.array([upper - value for value, (_, upper) in zip(values, bounds, strict=True)])
+    folded = np.array([lower == 0 for lower, _ in bounds])
+    together = np.where(np.outer(folded, folded), 1.0, correlation)
     mean = float(values.mean())
-    half = [math.sqrt(max(float(side @ correlation @ side), 0.0)) / len(values) for side in (below, above)]
+    half = [
+        math.sqrt(max(float(side @ moved @ side), 0.0)) / len(values)
+        for side, moved in ((below, together), (above, correlation))
+    ]
     return mean - half[0], mean + half[1]

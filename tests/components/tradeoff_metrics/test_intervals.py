@@ -108,3 +108,13 @@ def test_mean_of_symmetric_ratios_is_the_delta_method():
 
 def test_mean_of_ratios_without_variance_has_no_width():
     assert intervals.mean_of_ratios(np.ones(2), [(1.0, 1.0)] * 2, np.zeros((2, 2))) == (1.0, 1.0)
+
+
+def test_a_mean_of_ratios_that_may_all_be_zero_may_be_zero():
+    bounds = [(0.0, 0.5), (0.0, 0.9)]
+    lower, upper = intervals.mean_of_ratios(np.array([0.2, 0.4]), bounds, np.diag([0.02, 0.05]))
+    assert lower == pytest.approx(0, abs=1e-12)
+    # Above, nothing is folded: the distances 0.3 and 0.5 of independent ratios.
+    assert upper == pytest.approx(0.3 + math.hypot(0.3, 0.5) / 2)
+    one_only, _ = intervals.mean_of_ratios(np.array([0.2, 0.4]), [(0.0, 0.5), (0.1, 0.9)], np.diag([0.02, 0.05]))
+    assert one_only == pytest.approx(0.3 - math.hypot(0.2, 0.3) / 2)

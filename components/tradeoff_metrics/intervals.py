@@ -135,3 +135,21 @@ def mean_of_ratios(values: np.ndarray, bounds: list[Bounds], covariance: np.ndar
         for side, moved in ((below, together), (above, correlation))
     ]
     return mean - half[0], mean + half[1]
+
+
+def squared_distance(values: np.ndarray, covariance: np.ndarray) -> float:
+    """vᵀ C⁻¹ v: how far statistics v [K] lie from 0 in units of their covariance C [K, K], which may be singular.
+
+    Infinite where a statistic without variance is not 0.
+    """
+    scale = np.sqrt(np.maximum(np.diag(covariance), 0))
+    if (values[scale == 0] != 0).any():
+        return math.inf
+    moving = scale > 0
+    outer = np.outer(scale[moving], scale[moving])
+    return float(
+        values[moving]
+        / scale[moving]
+        @ np.linalg.pinv(covariance[np.ix_(moving, moving)] / outer, hermitian=True)
+        @ (values[moving] / scale[moving])
+    )

@@ -15,6 +15,7 @@ import math
 from typing import Protocol
 
 import numpy as np
+from scipy import stats
 
 from components.tradeoff_metrics import intervals
 from components.tradeoff_metrics.accumulator import INDICATORS
@@ -25,6 +26,9 @@ class Sampling(Protocol):
 
     def quantile(self, confidence: float) -> float:
         """z with P(|Z| <= z) = ``confidence``; infinite where no variance can be estimated."""
+
+    def joint_quantile(self, confidence: float, statistics: int) -> float:
+        """q with P(vᵀ C⁻¹ v <= q) = ``confidence`` for that many statistics v, C their covariance."""
 
     def covariance(self, influences: np.ndarray) -> np.ndarray:
         """Covariance of K statistics from their influences [K, G, 6T] → [K, K]."""
@@ -54,6 +58,10 @@ class IndependentRows:
     def quantile(self, confidence: float) -> float:
         """The normal one."""
         return intervals.quantile(confidence)
+
+    def joint_quantile(self, confidence: float, statistics: int) -> float:
+        """χ²'s."""
+        return float(stats.chi2.ppf(confidence, statistics))
 
     def covariance(self, influences: np.ndarray) -> np.ndarray:
         """From the second moments."""
@@ -87,6 +95,13 @@ class ClusteredRows:
     def quantile(self, confidence: float) -> float:
         """Student's with B − 1 degrees of freedom."""
         return intervals.quantile(confidence, self.blocks)
+
+    def joint_quantile(self, confidence: float, statistics: int) -> float:
+        """Hotelling's T² with B − 1 degrees of freedom; infinite for too few blocks."""
+        free = self.blocks - statistics
+        if free < 1:
+            return math.inf
+        return float(statistics * (self.blocks - 1) / free * stats.f.ppf(confidence, statistics, free))
 
     def covariance(self, influences: np.ndarray) -> np.ndarray:
         """From the blocks' sums. The influences of all rows sum to 0, and so does z."""

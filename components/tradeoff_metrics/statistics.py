@@ -122,6 +122,7 @@ class TradeoffStatistics:
             else IndependentRows(self._moments)
         )
         self.z = self._sampling.quantile(confidence)
+        self._joint_quantile = self._sampling.joint_quantile(confidence, len(self.tasks))
         self._effects: dict[tuple[Kind, int], tuple[np.ndarray, np.ndarray]] = {}
 
     def counts(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
@@ -308,5 +309,8 @@ class TradeoffStatistics:
             return ratios, Estimate(mean, reason=reasons)
         together = intervals.ratio_covariance(values[CANDIDATE], values[BASELINE], covariance)
         each = np.array([ratio.value for ratio in ratios])
-        bounds = intervals.mean_of_ratios(each, [(ratio.lower, ratio.upper) for ratio in ratios], together)
-        return ratios, Estimate(mean, max(0.0, bounds[0]), bounds[1])
+        lower, upper = intervals.mean_of_ratios(each, [(ratio.lower, ratio.upper) for ratio in ratios], together)
+        # A mean of absolute values is 0 only where all are, which is for a test of all of them together to say.
+        if intervals.squared_distance(values[CANDIDATE], covariance[:tasks, :tasks]) <= self._joint_quantile:
+            lower = 0.0
+        return ratios, Estimate(mean, max(0.0, lower), upper)

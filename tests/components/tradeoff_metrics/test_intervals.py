@@ -118,3 +118,15 @@ def test_a_mean_of_ratios_that_may_all_be_zero_may_be_zero():
     assert upper == pytest.approx(0.3 + math.hypot(0.3, 0.5) / 2)
     one_only, _ = intervals.mean_of_ratios(np.array([0.2, 0.4]), [(0.0, 0.5), (0.1, 0.9)], np.diag([0.02, 0.05]))
     assert one_only == pytest.approx(0.3 - math.hypot(0.2, 0.3) / 2)
+
+
+def test_squared_distance():
+    covariance = np.array([[4.0, 1.0], [1.0, 9.0]])
+    values = np.array([2.0, -3.0])
+    expected = values @ np.linalg.inv(covariance) @ values
+    assert intervals.squared_distance(values, covariance) == pytest.approx(expected)
+    # The same statistic twice says no more than once.
+    assert intervals.squared_distance(np.array([2.0, 2.0]), np.full((2, 2), 4.0)) == pytest.approx(1)
+    assert intervals.squared_distance(np.array([0.0, 2.0]), np.diag([0.0, 4.0])) == pytest.approx(1)
+    assert intervals.squared_distance(np.array([0.1, 2.0]), np.diag([0.0, 4.0])) == math.inf
+    assert intervals.squared_distance(np.zeros(2), np.zeros((2, 2))) == 0

@@ -197,6 +197,17 @@ def test_quantile_is_students_with_a_degree_of_freedom_less_than_blocks():
     assert quantile(0.95, 1) == quantile(0.95, 0) == math.inf
 
 
+def test_joint_quantile():
+    independent = IndependentRows(np.zeros((1, 12, 12)))
+    assert independent.joint_quantile(0.95, 2) == pytest.approx(stats.chi2.ppf(0.95, 2))
+    assert independent.joint_quantile(0.95, 1) == pytest.approx(independent.quantile(0.95) ** 2)
+    sums = np.ones((1, 30, 6))
+    clustered = ClusteredRows(sums)
+    assert clustered.joint_quantile(0.95, 1) == pytest.approx(clustered.quantile(0.95) ** 2)
+    assert clustered.joint_quantile(0.95, 3) == pytest.approx(3 * 29 / 27 * stats.f.ppf(0.95, 3, 27))
+    assert clustered.joint_quantile(0.95, 30) == math.inf
+
+
 def test_a_users_block_is_the_same_in_every_process():
     users = np.array([b"u1", b"u2", "ü".encode(), b"u1"], object)
     here = block_of(users, BLOCKS)

@@ -285,6 +285,18 @@ def test_baseline_without_a_true_gap_leaves_the_ratio_unbounded_or_the_value_und
     assert coverage(300, 4, 1500, [0.5, 0.5], [[0.1, 0.3], [0.2, 0.2]], flagged) >= 0.9
 
 
+def test_arfg_of_a_candidate_without_any_gap_holds_zero():
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(300):
+        no_gap, wide = np.full((2, 2), 0.15), np.array([[0.15, 0.27], [0.15, 0.25]])
+        rows = rows_from_latent(
+            rng, 3000, [0.5, 0.5], np.full((2, 2), 0.7), np.stack([no_gap, wide]), np.full((2, 2, 2), 0.3)
+        )
+        held += statistics(rows).gap_ratios("fpr")[1].lower == 0
+    assert 0.92 <= held / 300 <= 0.98
+
+
 def test_influences_sum_to_zero_over_the_rows_of_a_group():
     # Σ_rows (a − R b)·x = 0 by the definition of R: what makes second moments about 0 variances.
     rng = np.random.default_rng(6)

@@ -8,7 +8,9 @@ import io
 import json
 import os
 import time
-from typing import Any, Optional
+import zipfile
+from collections.abc import Iterable
+from typing import Any, Optional, cast
 
 import numpy as np
 import tensorflow as tf
@@ -69,7 +71,8 @@ class Checkpoints:
     and renames it, so a kill at any time leaves the one before.
 
     Args:
-      folder: Made where it does not exist; None keeps nothing on disk (the best weights then stay in memory).
+      folder: On a disk or on any file system that TensorFlow reaches (``gs://``, ``s3://``, …). Made where it does not
+        exist; None keeps nothing there (the best weights then stay in memory).
       position: Updated in place by ``restore``.
       **objects: Trackables with all their variables made.
     """
@@ -78,6 +81,7 @@ class Checkpoints:
         self._folder = folder or ""
         self._position = position
         self._best: Optional[list[np.ndarray]] = None
+        self._best_epoch: Optional[int] = None
         self._checkpoint = tf.train.Checkpoint(position=_PositionState(position), **objects)
         self._manager = None
         if folder is not None:
@@ -89,8 +93,7 @@ class Checkpoints:
         if self._manager is None or self._manager.latest_checkpoint is None:
             return False
         self._checkpoint.restore(self._manager.latest_checkpoint).assert_consumed()
-        if self._position.best_epoch is not None:
-            self._best = self._read_best(self._position.best_epoch)
+        self._best_epoch = self._position.best_epoch
         return True
 
     def save(self) -> None:
@@ -103,21 +106,23 @@ class Checkpoints:
             if path != self._best_path(self._position.best_epoch):
                 tf.io.gfile.remove(path)
 
-    def keep_best(self, weights: list[np.ndarray], epoch: int) -> None:
-        """Takes ``weights`` as those of the best epoch so far. A ``save`` has to follow."""
-        self._best = weights
+    def keep_best(self, weights: Iterable[np.ndarray], epoch: int) -> None:
+        """Takes ``weights`` as those of the best epoch so far. A ``save`` has to follow.
+
+        With a folder they go there one after the other, so that an iterator over large tables holds one at a time.
+        """
         if self._manager is None:
+            self._best = list(weights)
             return
-        buffer = io.BytesIO()
-        np.savez(buffer, *weights)
         path = self._best_path(epoch)
         with tf.io.gfile.GFile(f"{path}.partial", "wb") as file:
-            file.write(buffer.getvalue())
+            _write_arrays(file, weights)
         tf.io.gfile.rename(f"{path}.partial", path, overwrite=True)
+        self._best_epoch = epoch
 
     def best_weights(self) -> Optional[list[np.ndarray]]:
         """The weights of the best epoch; None before the first epoch is done."""
-        return self._best
+        return self._best if self._best_epoch is None else self._read_best(self._best_epoch)
 
     def _read_best(self, epoch: int) -> list[np.ndarray]:
         with tf.io.gfile.GFile(self._best_path(epoch), "rb") as file, np.load(io.BytesIO(file.read())) as arrays:
@@ -127,14 +132,43 @@ class Checkpoints:
         return os.path.join(self._folder, f"best-{epoch}.npz")
 
 
+class _WriteOnly:
+    """A file of which ``zipfile`` is told nothing but ``write``: remote file systems cannot go back to fill in sizes."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def write(self, content: Any) -> int:
+        self._file.write(bytes(content))
+        return len(content)
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _write_arrays(file: Any, arrays: Iterable[np.ndarray]) -> None:
+    """What ``numpy.savez`` writes, without a copy of the whole in memory; ``numpy.load`` reads it."""
+    with zipfile.ZipFile(cast(Any, _WriteOnly(file)), "w") as archive:
+        for index, array in enumerate(arrays):
+            with archive.open(f"arr_{index}.npy", "w", force_zip64=True) as part:
+                np.lib.format.write_array(part, np.asanyarray(array))
+
+
 def sweep_stale(root: str) -> None:
-    """Removes the folders in ``root`` that were not written to for a week: trainings that nobody went on with."""
+    """Removes the folders in ``root`` that were not written to for a week: trainings that nobody went on with.
+
+    A folder of which the file system tells no time at all stays.
+    """
     if not tf.io.gfile.isdir(root):
         return
     for name in tf.io.gfile.listdir(root):
         folder = os.path.join(root, name.rstrip("/"))
-        newest = max((_modified(os.path.join(folder, entry)) for entry in tf.io.gfile.listdir(folder)), default=0.0)
-        if time.time() - max(newest, _modified(folder)) > _STALE_SECONDS:
+        if not tf.io.gfile.isdir(folder):
+            continue
+        times = [_modified(os.path.join(folder, entry)) for entry in tf.io.gfile.listdir(folder)]
+        newest = max([_modified(folder), *times])
+        # Object stores have no time for a folder and give 0.
+        if newest > 0 and time.time() - newest > _STALE_SECONDS:
             tf.io.gfile.rmtree(folder)
 
 

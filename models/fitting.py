@@ -207,7 +207,7 @@ class Trainer:
         position, loss = self._position, record["loss"]["validation"]
         if position.best_loss is None or loss < position.best_loss:
             position.best_loss, position.best_epoch, position.waited = loss, position.epoch, 0
-            self._checkpoints.keep_best(self._model.network.get_weights(), position.epoch)
+            self._checkpoints.keep_best((weight.numpy() for weight in self._model.network.weights), position.epoch)
         else:
             position.waited += 1
         position.history.append(record)

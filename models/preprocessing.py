@@ -68,8 +68,9 @@ def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, A
 
     Returns:
       For each numeric feature float32 [n] (missing, NaN and infinite values become the mean of train, which is 0 once
-      scaled); categorical: int64 [n], the id in ``feature_vocabulary(name)`` or of an out-of-vocabulary bucket after it;
-      multi_categorical: sparse int64 [n, L] of such ids. ``label/<task>`` and ``negative/<task>``: int64 [n];
+      scaled); categorical: int64 [n], the id in ``feature_vocabulary(name)`` or of an out-of-vocabulary bucket after it, or
+      with ``hash_buckets`` the value's hash; multi_categorical: sparse int64 [n, L] of such ids. ``label/<task>`` and
+      ``negative/<task>``: int64 [n];
       ``weight/<task>``: float32 [n]; ``group/<name>``: int64 [n], the position in ``group_vocabulary(name)``, −1 for
       "unknown" and for values that train does not have.
 
@@ -166,6 +167,8 @@ def _multi_categorical(column: Column, feature: MultiCategoricalFeature) -> tf.S
 
 
 def _ids(values: Column, feature: Union[CategoricalFeature, MultiCategoricalFeature]) -> Column:
+    if feature.hash_buckets is not None:
+        return tft.hash_strings(values, feature.hash_buckets)
     return tft.compute_and_apply_vocabulary(
         values,
         top_k=feature.vocabulary,
@@ -193,7 +196,8 @@ def vocabulary_sizes(output: tft.TFTransformOutput, features: Iterable[Feature])
       Feature name → number of rows that its embedding needs.
     """
     return {
-        feature.name: output.vocabulary_size_by_name(feature_vocabulary(feature.name)) + feature.oov_buckets
+        feature.name: feature.hash_buckets
+        or output.vocabulary_size_by_name(feature_vocabulary(feature.name)) + feature.oov_buckets
         for feature in features
         if not isinstance(feature, NumericFeature)
     }

@@ -6,9 +6,9 @@ same key everywhere.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Optional, Union
+from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 
 class Settings(BaseModel):
@@ -25,17 +25,44 @@ class NumericFeature(Settings):
     scale: Literal["standardize", "log1p_standardize", "none"] = "standardize"
 
 
-class CategoricalFeature(Settings):
-    """A category, embedded. ``vocabulary`` most frequent values get an id each, others one of ``oov_buckets``."""
+class _HashedOrListed(Settings):
+    """A feature whose values get ids from a vocabulary of train, or from a hash."""
+
+    @model_validator(mode="after")
+    def _one_source_of_ids(self) -> _HashedOrListed:
+        given = sorted(self.model_fields_set & {"vocabulary", "oov_buckets"})
+        if getattr(self, "hash_buckets", None) is not None and given:
+            raise ValueError(
+                "`hash_buckets` gives ids without a vocabulary; remove "
+                + " and ".join(f"`{key}`" for key in given)
+                + ", or `hash_buckets`"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_other(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is written can be read again, and says nothing of what is not used.
+        hashed = getattr(self, "hash_buckets", None) is not None
+        unused = {"vocabulary", "oov_buckets"} if hashed else {"hash_buckets"}
+        return {key: value for key, value in handler(self).items() if key not in unused}
+
+
+class CategoricalFeature(_HashedOrListed):
+    """A category, embedded. ``vocabulary`` most frequent values get an id each, others one of ``oov_buckets``.
+
+    With ``hash_buckets`` values get ids by a hash instead, and share one now and then: for ids by the million, of which no
+    pass over the log then counts the frequencies.
+    """
 
     type: Literal["categorical"]
     name: str
     vocabulary: int = Field(1000, ge=1)
     oov_buckets: int = Field(1, ge=1)
+    hash_buckets: Optional[int] = Field(None, ge=2, description="ids by a hash into so many; no vocabulary")
     embedding: Optional[int] = Field(None, ge=1, description="width; the model's embedding_units where absent")
 
 
-class MultiCategoricalFeature(Settings):
+class MultiCategoricalFeature(_HashedOrListed):
     """Several categories in one cell, embedded and averaged. ``separator`` splits text cells; list cells need none."""
 
     type: Literal["multi_categorical"]
@@ -43,6 +70,7 @@ class MultiCategoricalFeature(Settings):
     separator: str = ","
     vocabulary: int = Field(1000, ge=1)
     oov_buckets: int = Field(1, ge=1)
+    hash_buckets: Optional[int] = Field(None, ge=2)
     embedding: Optional[int] = Field(None, ge=1)
 
 
@@ -134,7 +162,11 @@ class TrainingSettings(Settings):
 
     epochs: int = Field(10, ge=1)
     batch_size: int = Field(512, ge=2)
-    optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
+    optimizer: Literal["adam", "lazy_adam", "adagrad", "sgd"] = Field(
+        "adam",
+        description="`lazy_adam` moves only the embeddings that a batch holds, where `adam` passes over whole tables: for "
+        "tables of a million rows and more",
+    )
     learning_rate: float = Field(1e-3, gt=0)
     early_stopping: Optional[EarlyStopping] = EarlyStopping()
     seed: int = 1

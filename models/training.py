@@ -15,6 +15,7 @@ from models.fairness.mtaf import FairnessBatch, routed_fairness
 from models.fairness.registry import build_fairness_loss
 from models.fairness_terms import FairnessTerms, per_task
 from models.input_pipeline import Batch
+from models.lazy_adam import LazyAdam
 from models.networks.base import MultiTaskNetwork
 from models.settings import ModelTask, TrainingSettings
 
@@ -225,5 +226,10 @@ def _ranking_task(auc: keras.metrics.Metric) -> tfrs.tasks.Ranking:
 
 def make_optimizer(settings: TrainingSettings) -> keras.optimizers.Optimizer:
     """The optimiser that the settings name."""
-    classes = {"adam": keras.optimizers.Adam, "adagrad": keras.optimizers.Adagrad, "sgd": keras.optimizers.SGD}
+    classes = {
+        "adam": keras.optimizers.Adam,
+        "lazy_adam": LazyAdam,
+        "adagrad": keras.optimizers.Adagrad,
+        "sgd": keras.optimizers.SGD,
+    }
     return classes[settings.optimizer](learning_rate=settings.learning_rate)

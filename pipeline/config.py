@@ -14,6 +14,7 @@ from typing import Any, Literal, Optional, Union
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from components.fairness_report.settings import ModelCardSettings, PageSettings, ReportSettings
 from components.interaction_log_gen.settings import ColumnKind, InteractionLogGenSettings, LogSettings
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
 from components.tradeoff_metrics.names import check_names
@@ -29,7 +30,12 @@ from models.settings import (
     TrainingSettings,
 )
 from pipeline import columns
+from pipeline.beam import BeamSettings
+from pipeline.kubeflow_settings import KubeflowSettings
 from pipeline.sample_data import SampleSettings
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
 
 
 class ConfigError(ValueError):
@@ -56,12 +62,6 @@ class PushSettings(Settings):
     directory: Optional[str] = None
 
 
-class BeamSettings(Settings):
-    """How Beam runs on one machine: in process (small data) or in ``workers`` processes."""
-
-    workers: int = Field(1, ge=1)
-
-
 class RunSettings(Settings):
     """All of one YAML file."""
 
@@ -80,8 +80,11 @@ class RunSettings(Settings):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     gate: GateSettings
+    report: PageSettings = PageSettings()
+    model_card: ModelCardSettings = ModelCardSettings()
     push: PushSettings = PushSettings()
     beam: BeamSettings = BeamSettings()
+    kubeflow: KubeflowSettings = KubeflowSettings()
 
     @model_validator(mode="after")
     def _together(self) -> RunSettings:
@@ -139,6 +142,20 @@ class RunSettings(Settings):
         """What the candidate's Trainer depends on."""
         return self._trainer()
 
+    def fairness_report(self) -> ReportSettings:
+        """What FairnessReport depends on: it shows all settings, so all of them."""
+        return ReportSettings(
+            dataset=self.dataset,
+            tasks=self.candidate().tasks,
+            groups=self.candidate().groups,
+            features=self.features,
+            evaluation=self.evaluation,
+            gate=self.gate,
+            report=self.report,
+            model_card=self.model_card,
+            run=self.model_dump(mode="json"),
+        )
+
     def baseline(self) -> TrainerSettings:
         """What the single-task baseline depends on: the capacity rule, and nothing of sharing or fairness."""
         model = ModelSettings(
@@ -167,9 +184,17 @@ def _substitute(text: str, where: Path) -> str:
     return re.sub(r"\$\{(\w+)(:-([^}]*))?\}", value, text)
 
 
-def _without_repeated_keys() -> type[yaml.SafeLoader]:
+def _strict_loader() -> type[yaml.SafeLoader]:
     class Loader(yaml.SafeLoader):
-        """YAML's safe loader, refusing a key that stands twice (YAML alone keeps the last)."""
+        """YAML's safe loader, refusing a key that stands twice (YAML alone keeps the last).
+
+        Booleans are `true` and `false` as in YAML 1.2: in YAML 1.1 the key `on` is one too, and the group value `no`.
+        """
+
+        yaml_implicit_resolvers = {
+            first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
+            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
 
     def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
@@ -182,6 +207,7 @@ def _without_repeated_keys() -> type[yaml.SafeLoader]:
             seen[key] = line
         return loader.construct_mapping(node, deep=True)
 
+    Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
     Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
     return Loader
 
@@ -204,7 +230,7 @@ def load(path: Union[str, Path]) -> RunSettings:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected the YAML file of a run")
     try:
-        raw = yaml.load(_substitute(path.read_text(), path), Loader=_without_repeated_keys())
+        raw = yaml.load(_substitute(path.read_text(), path), Loader=_strict_loader())
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not readable as YAML: {error}") from error
     if not isinstance(raw, dict):
@@ -218,6 +244,9 @@ def load(path: Union[str, Path]) -> RunSettings:
     return settings.model_copy(
         update={
             "data_schema": str(_beside(folder, settings.data_schema)),
+            "report": settings.report.model_copy(
+                update={"frontier": settings.report.frontier and str(_beside(folder, settings.report.frontier))}
+            ),
             "log": settings.log.model_copy(update={"root": str(_beside(folder, settings.log.root))}),
             "push": PushSettings(
                 directory=settings.push.directory and str(_beside(folder, settings.push.directory)),
@@ -226,8 +255,9 @@ def load(path: Union[str, Path]) -> RunSettings:
     )
 
 
-def _beside(folder: Path, path: str) -> Path:
-    return Path(os.path.normpath(folder / path))
+def _beside(folder: Path, path: str) -> str:
+    """``path`` beside the YAML file, unless it names a file system (``gs://…``)."""
+    return path if "://" in path else os.path.normpath(folder / path)
 
 
 def _message(error: Any) -> str:

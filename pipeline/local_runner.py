@@ -36,6 +36,7 @@ from absl import logging  # noqa: E402
 from tfx import v1 as tfx  # noqa: E402
 
 from pipeline import recovery, run_record, sample_data, summary  # noqa: E402
+from pipeline.beam import beam_args, log_bytes  # noqa: E402
 from pipeline.config import RunSettings, load  # noqa: E402
 from pipeline.events import EventWriter, StageHandler  # noqa: E402
 from pipeline.lifeline import die_with_parent  # noqa: E402
@@ -61,13 +62,6 @@ def exclusive(folder: RunFolder) -> Iterator[None]:
         yield
 
 
-def beam_args(settings: RunSettings) -> list[str]:
-    """How Beam runs here: in process for one worker, in that many processes for more."""
-    if settings.beam.workers == 1:
-        return ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
-    return ["--direct_running_mode=multi_processing", f"--direct_num_workers={settings.beam.workers}"]
-
-
 def build(settings: RunSettings) -> tfx.dsl.Pipeline:
     """The pipeline with this machine's places bound."""
     folder = run_folder(settings)
@@ -77,7 +71,7 @@ def build(settings: RunSettings) -> tfx.dsl.Pipeline:
         checkpoints=str(folder.checkpoints),
         metadata=str(folder.metadata),
     )
-    return create_pipeline(settings, places, beam_args(settings))
+    return create_pipeline(settings, places, beam_args(settings.beam, log_bytes(settings.log)))
 
 
 def prepare(config: Path) -> RunSettings:

@@ -10,6 +10,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.batched_evaluation.names import METRICS_MODULE
+from components.fairness_report.component import FairnessReport
 from components.interaction_log_gen.component import InteractionLogGen
 from components.model_pusher.component import ModelPusher
 from components.negative_splitter.component import NegativeSplitter
@@ -25,7 +26,7 @@ class Places(NamedTuple):
 
     pipeline_root: str
     serving: str
-    checkpoints: str
+    checkpoints: Optional[str]
     metadata: Optional[str] = None
 
 
@@ -121,13 +122,31 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
         directory=places.serving,
         code=source_hash("components.model_pusher.executor"),
     )
+    report = FairnessReport(
+        settings=settings.fairness_report(),
+        inputs={
+            "evaluation": evaluator.outputs["evaluation"],
+            "blessing": evaluator.outputs["blessing"],
+            "pushed_model": pusher.outputs["pushed_model"],
+            "model": candidate.outputs["model"],
+            "model_run": candidate.outputs["model_run"],
+            "baseline_model": baseline.outputs["model"],
+            "baseline_model_run": baseline.outputs["model_run"],
+            "counts": data.splitter.outputs["counts"],
+            "examples": data.log.outputs["examples"],
+            "statistics": data.statistics.outputs["statistics"],
+            "anomalies": data.validator.outputs["anomalies"],
+        },
+        metadata=places.metadata,
+        code=source_hash("components.fairness_report.executor"),
+    )
     return tfx.dsl.Pipeline(
         pipeline_name=settings.dataset,
         pipeline_root=places.pipeline_root,
         metadata_connection_config=(
             tfx.orchestration.metadata.sqlite_metadata_connection_config(places.metadata) if places.metadata else None
         ),
-        components=[*data, baseline, candidate, evaluator, pusher],
+        components=[*data, baseline, candidate, evaluator, pusher, report],
         enable_cache=True,
         beam_pipeline_args=beam_pipeline_args,
     )

@@ -29,9 +29,14 @@ class RunFolder(NamedTuple):
     lock: Path
 
 
+def runs_root() -> Path:
+    """The folder with one folder a dataset: ``runs``, or where ``FAIR_RUNS_DIR`` says."""
+    return Path(os.environ.get(RUNS_VARIABLE) or "runs").resolve()
+
+
 def run_folder(settings: RunSettings) -> RunFolder:
     """The places of a run. ``FAIR_RUNS_DIR`` moves ``runs`` elsewhere."""
-    root = Path(os.environ.get(RUNS_VARIABLE) or "runs").resolve() / settings.dataset
+    root = runs_root() / settings.dataset
     return RunFolder(
         root=root,
         artifacts=root / "artifacts",

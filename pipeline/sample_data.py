@@ -36,6 +36,8 @@ CATEGORIES = ("sports", "cars", "games", "news", "music", "comedy", "food", "tra
 INTERESTS = ("outdoor", "tech", "family", "money", "art", "health")
 DEVICES = ("android_low", "android_high", "ios", "tablet")
 _MANIFEST = "sample.json"
+# Two weeks, in seconds.
+_PERIOD = 14 * 86_400
 
 
 class SampleSettings(Settings):
@@ -117,7 +119,19 @@ def generate(settings: SampleSettings) -> Tables:
     """Draws the sample. The same settings give the same tables."""
     rng = np.random.default_rng(settings.seed)
     users, items = _users(settings, rng), _items(settings, rng)
-    n = settings.rows
+    impressions = draw_impressions(settings, users, items, rng, settings.rows)
+    return Tables(impressions, _user_table(users), _item_table(items, rng))
+
+
+def draw_impressions(
+    settings: SampleSettings,
+    users: dict[str, np.ndarray],
+    items: dict[str, np.ndarray],
+    rng: np.random.Generator,
+    n: int,
+    first: int = 0,
+) -> pa.Table:
+    """``n`` impressions, in the order of their time, numbered from ``first`` of the ``settings.rows`` of the whole log."""
     user = rng.choice(settings.users, n, p=users["activity"] / users["activity"].sum())
     male = users["male"][user]
     item = _draw_items(male, items, rng)
@@ -126,11 +140,12 @@ def generate(settings: SampleSettings) -> Tables:
     match = (users["taste"][user] * items["style"][item]).sum(1) / 2
     affinity = match + 0.6 * items["quality"][item] - 0.08 * (position - 5)
     labels = _labels(affinity, autoplay, rng)
+    start, end = (_PERIOD * row // settings.rows for row in (first, first + n))
     columns: dict[str, pa.Array] = {
-        "impression_id": pa.array(np.arange(n)),
+        "impression_id": pa.array(np.arange(first, first + n)),
         "user_id": pa.array(user),
         "item_id": pa.array(item),
-        "timestamp": pa.array(1_700_000_000 + np.sort(rng.integers(0, 14 * 86_400, n))),
+        "timestamp": pa.array(1_700_000_000 + np.sort(rng.integers(start, max(end, start + 1), n))),
         "hour": pa.array(rng.integers(0, 24, n)),
         "position": pa.array(position),
         "autoplay": pa.array(autoplay),
@@ -142,7 +157,15 @@ def generate(settings: SampleSettings) -> Tables:
     for task in TASKS:
         unknown = rng.random(n) < settings.missing.get(task, 0.0)
         columns[task] = pa.array(labels[task], mask=unknown)
-    return Tables(pa.table(columns), _user_table(users), _item_table(items, rng))
+    return pa.table(columns)
+
+
+def draw_users_and_items(settings: SampleSettings) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Tables]:
+    """Users and items as ``draw_impressions`` reads them, and their tables (beside an empty log)."""
+    rng = np.random.default_rng(settings.seed)
+    users, items = _users(settings, rng), _items(settings, rng)
+    empty = draw_impressions(settings, users, items, np.random.default_rng(settings.seed), 0)
+    return users, items, Tables(empty, _user_table(users), _item_table(items, rng))
 
 
 def _user_table(users: dict[str, np.ndarray]) -> pa.Table:

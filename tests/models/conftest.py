@@ -129,11 +129,15 @@ class Data:
 
 
 def transform_rows(
-    folder: pathlib.Path, train: list[dict[str, Any]], validation: list[dict[str, Any]], shards: int = 3
+    folder: pathlib.Path,
+    train: list[dict[str, Any]],
+    validation: list[dict[str, Any]],
+    shards: int = 3,
+    **blocks: Any,
 ) -> Data:
     """Runs Transform on ``train`` and writes both splits as TFX does: TFRecord files, compressed."""
     metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(raw_feature_spec()))
-    config = {"settings": PreprocessingSettings.of(_make_settings()).model_dump_json(), "code": "0"}
+    config = {"settings": PreprocessingSettings.of(_make_settings(**blocks)).model_dump_json(), "code": "0"}
     function = functools.partial(preprocessing_fn, custom_config=config)
     transform_dir = str(folder / "transform")
     with tft_beam.Context(temp_dir=str(folder / "temp")):
@@ -152,9 +156,19 @@ def transform_rows(
 
 
 @pytest.fixture(scope="session")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Data:
-    """1,000 train rows (a last batch of 40) and 300 validation rows."""
-    return transform_rows(tmp_path_factory.mktemp("data"), make_rows(1000, 1), make_rows(300, 2))
+def make_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Data]:
+    """1,000 train rows (a last batch of 40) and 300 validation rows, transformed under the given blocks of settings."""
+
+    def make(**blocks: Any) -> Data:
+        return transform_rows(tmp_path_factory.mktemp("data"), make_rows(1000, 1), make_rows(300, 2), **blocks)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def data(make_data: Callable[..., Data]) -> Data:
+    """As ``make_data`` with the usual settings."""
+    return make_data()
 
 
 @pytest.fixture(scope="session")

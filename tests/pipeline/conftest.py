@@ -41,7 +41,7 @@ def make_small_run(folder: Path, rows: int) -> SmallRun:
     content["log"]["root"] = "log"
     content["model"] = {"network": "shared_bottom", "embedding_units": 4, "shared_units": [32], "tower_units": [16]}
     content["training"] |= {"epochs": 4, "batch_size": 256, "early_stopping": None}
-    content["evaluation"] = {"slice_negative_kinds": False, "fairness_thresholds": [0.5]}
+    content["evaluation"] = {"slice_negative_kinds": False, "fairness_thresholds": [0.5], "cluster": "user_id"}
     content["gate"] = {"are_max": 3.0, "min_negatives": 20}
     config = folder / "small.yaml"
     config.write_text(yaml.safe_dump(content))

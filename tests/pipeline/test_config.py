@@ -191,6 +191,16 @@ def test_every_wrong_key_is_listed_at_once(write: Write) -> None:
     assert len(str(error.value).splitlines()) == 4
 
 
+def test_on_off_yes_and_no_are_words(write: Write) -> None:
+    """YAML 1.1 reads them as booleans, and `gate.on` could not be written."""
+    path = write(MINIMAL)
+    text = path.read_text().replace("gate:", "gate:\n  on: interval", 1)
+    path.write_text(text + "\nreport: {min_count: 30}\nevaluation: {batched: false, slices: [[no]]}\n")
+    settings = load(path)
+    assert settings.gate.on == "interval"
+    assert settings.evaluation.batched is False and settings.evaluation.slices == (("no",),)
+
+
 def test_a_repeated_key_is_refused(write: Write) -> None:
     with pytest.raises(ConfigError, match=r"line 3: the key `dataset` stands twice, first in line 1"):
         load(write("dataset: a\ngate: {are_max: 1}\ndataset: b\n"))
@@ -218,3 +228,26 @@ def test_environment_variables_are_replaced(write: Write, monkeypatch: pytest.Mo
     assert load(path).log.root == str(tmp_path / "elsewhere" / "logs")
     with pytest.raises(ConfigError, match="`FAIR_UNSET` is not set"):
         load(write(changed(log__root="${FAIR_UNSET}")))
+
+
+def test_the_report_depends_on_all_settings_and_names_its_frontier_beside_the_file(write: Write) -> None:
+    card = {"owners": [{"name": "Ranking team"}], "limitations": ["few rows"]}
+    settings = load(write(changed(report={"min_count": 7, "frontier": "f.csv"}, model_card=card)))
+    report = settings.fairness_report()
+    assert report.groups == ("gender", "age") and report.task_names == ["click", "buy"]
+    assert report.report.frontier is not None and report.report.frontier.endswith("/f.csv")
+    assert report.report.frontier.startswith("/") and report.min_count == 7
+    assert report.model_card.owners[0].name == "Ranking team"
+    assert report.run["model_card"]["limitations"] == ["few rows"] and report.run["dataset"] == "mini"
+    assert type(report).model_validate_json(report.model_dump_json()) == report
+
+
+def test_the_report_has_the_fairness_group_first(write: Write) -> None:
+    report = load(write(changed(fairness={"group": "age"}))).fairness_report()
+    assert report.groups == ("age", "gender")
+
+
+@pytest.mark.parametrize("key", ["report", "model_card"])
+def test_an_unknown_key_of_the_report_is_named(write: Write, key: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{key}.colour: unknown key"):
+        load(write(changed(**{key: {"colour": "red"}})))

@@ -1,33 +1,85 @@
-"""Sentences of the summary on rows that no split holds."""
+"""The run's summary: the report's, and what only the runner knows."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
-from pipeline.summary import left_out
+import pytest
+
+from pipeline import summary
+from pipeline.config import load
+from pipeline.places import RunFolder
+from pipeline.run_record import Node, Output, RunRecord
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORTED = {"dataset": "sample", "run": "of the report", "blessed": True, "pushed": "/old/1", "arfg": {"value": 0.5}}
 
 
-def counts(**changes: Any) -> dict[str, Any]:
-    return {
-        "rows": {"train": 100, "test": 1_000},
-        "capped": {"train": 0, "test": 0},
-        "dropped_missing": 0,
-        "side_table_misses": {"users": 0},
-        **changes,
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder(*(tmp_path / name for name in RunFolder._fields))
+
+
+@pytest.fixture
+def record(tmp_path: Path) -> RunRecord:
+    def node(name: str, state: str, **outputs: str) -> Node:
+        found = {}
+        for key, place in outputs.items():
+            (tmp_path / place).mkdir()
+            found[key] = Output(tmp_path / place, {})
+        return Node(name, state, 1.5, found)
+
+    nodes = [
+        node("Candidate", "cached", model="model", model_run="model_run"),
+        node("Evaluator", "finished", evaluation="evaluation"),
+        node("FairnessReport", "finished", report="report"),
+    ]
+    (tmp_path / "report" / "summary.json").write_text(json.dumps(REPORTED))
+    return RunRecord("this run", {node.name: node for node in nodes})
+
+
+def test_the_runner_adds_stages_paths_its_run_and_where_the_model_stands(folder: RunFolder, record: RunRecord) -> None:
+    found = summary.compose(dict(REPORTED), folder, record, Path("/serving/2"))
+    assert found["run"] == "this run" and found["pushed"] == "/serving/2" and found["arfg"] == {"value": 0.5}
+    assert found["stages"]["Candidate"] == {"state": "cached", "seconds": 1.5}
+    root = folder.root.parent
+    assert found["paths"] == {
+        "report": str(root / "report" / "index.html"),
+        "model": "/serving/2",
+        "evaluation": str(root / "evaluation"),
+        "tensorboard": str(root / "model_run"),
+        "summary": str(folder.summary),
     }
 
 
-def test_nothing_left_out_says_nothing() -> None:
-    assert left_out(counts()) == []
+def test_a_refused_model_stands_where_it_was_trained(folder: RunFolder, record: RunRecord) -> None:
+    found = summary.compose(dict(REPORTED), folder, record, None)
+    assert found["pushed"] is None
+    assert found["paths"]["model"] == str(folder.root.parent / "model" / "Format-Serving")
 
 
-def test_a_capped_split_names_both_counts() -> None:
-    assert left_out(counts(capped={"train": 0, "test": 11_204})) == [
-        "`test` is a sample of 1,000 of 12,204 rows (`log.max_rows`)"
-    ]
+def test_writing_checks_the_evaluation_first(
+    folder: RunFolder, record: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load(ROOT / "data_schemas" / "sample" / "dataset.yaml")
+
+    def lacking(path: str, expected: Any) -> None:
+        assert path == str(folder.root.parent / "evaluation") and len(list(expected)) > 50
+        raise ValueError("the evaluation lacks 1 metric(s)")
+
+    monkeypatch.setattr(summary, "check_expected", lacking)
+    with pytest.raises(ValueError, match="lacks 1 metric"):
+        summary.write(settings, folder, record, None)
+    assert not folder.summary.exists()
+    monkeypatch.setattr(summary, "check_expected", lambda path, expected: None)
+    written = summary.write(settings, folder, record, None)
+    assert json.loads(folder.summary.read_text()) == written
+    assert [path.name for path in folder.root.parent.glob("*.writing")] == []
 
 
-def test_dropped_rows_and_rows_without_a_match_are_counted() -> None:
-    first, second = left_out(counts(dropped_missing=6, side_table_misses={"users": 7}))
-    assert first.startswith("6 rows lack") and "`log.drop_missing`" in first
-    assert second.startswith("7 rows found no match in side table `users`")
+def test_a_run_without_a_report_is_an_error(folder: RunFolder, record: RunRecord) -> None:
+    del record.nodes["FairnessReport"]
+    with pytest.raises(LookupError, match="`FairnessReport` left no output `report`"):
+        summary.compose(dict(REPORTED), folder, record, None)

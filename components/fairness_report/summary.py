@@ -1,0 +1,165 @@
+"""``summary.json``: what a run found, for people and programs.
+
+``dataset``, ``run``, ``blessed``, ``reasons`` (a sentence per failed bound), ``bounds`` (each: ``setting``, ``metric``,
+``group``, ``task``, ``value``, ``interval``, ``limit``, ``minimum``, ``on``, ``margin`` (room to the limit, below zero where
+the bound failed), ``ok``, ``sentence`` with the evidence, and ``plain``, the same in a reviewer's words),
+``pushed`` (path or null), ``group`` (the primary key), ``rows`` {split: n}, ``left_out`` (sentences on rows of the log that
+are in no split), ``arfg`` and ``are`` {value, interval, reason}, ``settings``, ``warnings``, and ``tasks``: per task
+``threshold``, ``error``, ``fpr_gap``, ``tpr_gap`` and ``worst_group_error``, each {baseline, model, ratio} of {value,
+interval, reason}, ``auc`` likewise {baseline, model}, and ``groups``: per group key and value, the counts and the FPR, TPR,
+error and AUC of baseline and model. An undefined value is null, and so is an unbounded interval.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Optional
+
+from components.fairness_report.auc import auc_estimate
+from components.fairness_report.inputs import RunInputs, SliceMetrics, double
+from components.fairness_report.sentences import bound_sentence, plain
+from components.tradeoff_metrics.accumulator import MODELS
+from components.tradeoff_metrics.gate import BoundResult
+from models.features import group_key
+
+CANDIDATE, BASELINE = MODELS
+WHO = {"baseline": BASELINE, "model": CANDIDATE}
+
+
+def compose(run: RunInputs) -> dict[str, Any]:
+    """The summary of a run; JSON-able, None for what is undefined."""
+    tasks = run.settings.task_names
+    return {
+        "dataset": run.settings.dataset,
+        "run": run.run_id,
+        "blessed": run.judged.blessed,
+        "reasons": list(run.judged.reasons),
+        "bounds": [bound_json(result, run) for result in run.judged.bounds],
+        "pushed": run.pushed,
+        "group": run.settings.groups[0],
+        "rows": {split: part["rows"] for split, part in run.counts["splits"].items()},
+        "left_out": left_out(run.log_counts),
+        "arfg": estimate(run.primary["values"]["arfg"]),
+        "are": estimate(run.primary["values"]["are"]),
+        "tasks": {task: _task(task, run) for task in tasks},
+        "warnings": run.counts["warnings"],
+        "settings": run.settings.run,
+    }
+
+
+def bound_json(result: BoundResult, run: RunInputs) -> dict[str, Any]:
+    """A judged bound."""
+    bound = result.bound
+    details = run.details[bound.group or run.settings.groups[0]]
+    on_interval = bound.key != str(bound.name)
+    compared = result.upper if on_interval else result.value
+    margin = compared - bound.limit if bound.is_minimum else bound.limit - compared
+    ends = [result.lower, result.upper]
+    return {
+        "setting": bound.setting,
+        "metric": bound.name.metric,
+        "group": bound.group,
+        "task": bound.name.task,
+        "value": _number(result.value),
+        "interval": None if any(map(math.isnan, ends)) else ends,
+        "limit": bound.limit,
+        "minimum": bound.is_minimum,
+        "on": "interval" if on_interval else "value",
+        "margin": _number(margin),
+        "ok": result.ok,
+        "sentence": result.sentence,
+        "plain": plain(bound_sentence(result, details)),
+    }
+
+
+def left_out(log_counts: dict[str, Any]) -> list[str]:
+    """Sentences on rows of the log that no split holds, and on rows that found nothing in a side table."""
+    sentences = [
+        f"`{split}` is a sample of {log_counts['rows'][split]:,} of {log_counts['rows'][split] + count:,} rows "
+        "(`log.max_rows`)"
+        for split, count in log_counts["capped"].items()
+        if count
+    ]
+    if log_counts["dropped_missing"]:
+        sentences.append(f"{log_counts['dropped_missing']:,} rows lack a value of `log.drop_missing` and were dropped")
+    for table, count in log_counts["side_table_misses"].items():
+        if count:
+            sentences.append(f"{count:,} rows found no match in side table `{table}`: its columns are missing there")
+    return sentences
+
+
+def estimate(detail: dict[str, Any]) -> dict[str, Any]:
+    """{value, interval, reason} from the details' {value, lower, upper, reason}."""
+    ends = [detail["lower"], detail["upper"]]
+    return {"value": detail["value"], "interval": None if None in ends else ends, "reason": detail["reason"]}
+
+
+def _number(value: float) -> Optional[float]:
+    return None if math.isnan(value) else value
+
+
+def _task(task: str, run: RunInputs) -> dict[str, Any]:
+    values = run.primary["values"]
+
+    def triple(metric: str, ratio: Optional[str]) -> dict[str, Any]:
+        named = {"baseline": f"{metric}_baseline/{task}", "model": f"{metric}/{task}"}
+        if ratio:
+            named["ratio"] = f"{ratio}/{task}"
+        return {who: estimate(values[key]) for who, key in named.items()}
+
+    return {
+        "threshold": {who: run.primary["thresholds"][model][task] for who, model in WHO.items()},
+        "error": triple("error", "error_ratio"),
+        "fpr_gap": triple("fpr_gap", "fpr_gap_ratio"),
+        "tpr_gap": triple("tpr_gap", "tpr_gap_ratio"),
+        "worst_group_error": triple("worst_group_error", None),
+        "auc": {who: _overall_auc(task, model, run) for who, model in WHO.items()},
+        "groups": {key: _groups(task, key, run) for key in run.details},
+    }
+
+
+def _groups(task: str, key: str, run: RunInputs) -> dict[str, Any]:
+    details = run.details[key]
+    result: dict[str, Any] = {}
+    for who, model in WHO.items():
+        aucs = _aucs(run.slices[model], task, key)
+        for rate, groups in details["tasks"][task][model]["rates"].items():
+            for group, detail in groups.items():
+                cell = result.setdefault(group, {"rows": details["group_rows"][group]}).setdefault(who, {})
+                cell[rate] = estimate(detail) | {"count": detail["count"], "of": detail["of"]}
+        for group, cells in result.items():
+            histogram = details["histograms"][group][task][model]
+            cells[who]["auc"] = auc_estimate(
+                aucs.get(group, math.nan), histogram["0"], histogram["1"], details["bins"], details["confidence"]
+            )
+    return result
+
+
+def _aucs(slices: SliceMetrics, task: str, key: str) -> dict[str, float]:
+    """AUC by value of a group key."""
+    result = {}
+    for slice_key, outputs in slices:
+        if len(slice_key) == 1 and slice_key[0][0] == group_key(key):
+            result[_text(slice_key[0][1])] = double(outputs[task][""].get("auc"))
+    return result
+
+
+def _overall_auc(task: str, model: str, run: RunInputs) -> dict[str, Any]:
+    """AUC over all rows, groups summed for its interval."""
+    value = next(double(outputs[task][""].get("auc")) for slice_key, outputs in run.slices[model] if slice_key == ())
+    histograms = [group[task][model] for group in run.primary["histograms"].values()]
+    negatives, positives = (_summed([histogram[label] for histogram in histograms]) for label in ("0", "1"))
+    return auc_estimate(value, negatives, positives, run.primary["bins"], run.primary["confidence"])
+
+
+def _summed(histograms: list[list[list[int]]]) -> list[list[int]]:
+    """One histogram of several."""
+    sums: dict[int, int] = {}
+    for bins, counts in histograms:
+        for cell, number in zip(bins, counts, strict=True):
+            sums[cell] = sums.get(cell, 0) + number
+    return [list(sums), list(sums.values())]
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

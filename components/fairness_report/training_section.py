@@ -1,0 +1,66 @@
+"""Data of the training curves of both models, from ``training.json``."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from components.fairness_report.inputs import RunInputs
+from components.fairness_report.rates_section import short
+from components.fairness_report.summary import WHO
+
+Record = dict[str, Any]
+
+# Drawn where a record has them: what a task weighs, its λ, and how its gate mixes the experts.
+_OPTIONAL = ("weight", "strength", "gates")
+
+
+def training_data(run: RunInputs) -> dict[str, Any]:
+    """Per model: what was trained, and its figures by epoch.
+
+    Returns:
+        {who: {network, parameters, epochs, kept_epoch, rows_per_second, seconds, weights {task: share}, loss {train,
+        validation}, tasks {task: {loss, validation_loss, auc, fpr_gap, threshold, fairness {part: values}, and of
+        `weight`, `strength` and `gates` those that were recorded}}}}; lists over epochs.
+    """
+    return {who: _model(run.training[model], run, who) for who, model in WHO.items()}
+
+
+def _model(training: dict[str, Any], run: RunInputs, who: str) -> dict[str, Any]:
+    history = training["history"]
+    weights = {task.name: task.weight if who == "model" else 1.0 for task in run.settings.tasks}
+    total = sum(weights.values())
+    return {
+        "network": training["network"],
+        "parameters": training["parameters"],
+        "epochs": training["epochs"],
+        "kept_epoch": training["kept_epoch"],
+        "rows_per_second": short(training["rows_per_second"]),
+        "seconds": short(training["seconds"]["fit"]),
+        "fairness": training["fairness"],
+        "weights": {task: short(weight / total) for task, weight in weights.items()},
+        "loss": {split: [short(record["loss"][split]) for record in history] for split in ("train", "validation")},
+        "tasks": {task: _task(history, task) for task in training["tasks"]},
+    }
+
+
+def _task(history: list[Record], task: str) -> dict[str, Any]:
+    records = [record["tasks"][task] for record in history]
+
+    def of(split: str, key: str) -> list[Optional[float]]:
+        return [short(record[split].get(key)) for record in records]
+
+    fairness = [record["train"]["fairness"] for record in records]
+    parts = dict.fromkeys(part for found in fairness for part in found)
+    result: dict[str, Any] = {
+        "loss": of("train", "loss"),
+        "validation_loss": of("validation", "loss"),
+        "auc": of("validation", "auc"),
+        "fpr_gap": of("validation", "fpr_gap"),
+        "threshold": of("validation", "threshold"),
+        "fairness": {part: [short(found.get(part)) for found in fairness] for part in parts},
+    }
+    for key in _OPTIONAL:
+        values = [record.get(key, record["train"].get(key)) for record in records]
+        if any(value is not None for value in values):
+            result[key] = values
+    return result

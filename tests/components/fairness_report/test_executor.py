@@ -1,0 +1,157 @@
+"""The component on artifacts that the real Evaluator wrote, of data whose names mean harm."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from components.fairness_report import executor
+from components.fairness_report.component import FairnessReport, FairnessReportArtifact
+from components.fairness_report.executor import Executor
+from components.fairness_report.inputs import read_inputs
+from components.fairness_report.settings import ReportSettings
+
+
+def do(evaluated: Any, uri: Path, run_id: str = "", **properties: Any) -> Any:
+    report = FairnessReportArtifact()
+    report.uri = str(uri)
+    uri.mkdir(parents=True)
+    context = Executor.Context(tmp_dir=str(uri.parent), unique_id="1", pipeline_run_id=run_id)
+    settings = {"settings": evaluated.settings.model_dump_json(), "code": "0", **properties}
+    Executor(context).Do(evaluated.artifacts, {"report": [report]}, settings)
+    return report
+
+
+@pytest.fixture(scope="module")
+def done(evaluated: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return do(evaluated, tmp_path_factory.mktemp("done") / "report", run_id="2026-01-02T03:04:05")
+
+
+def test_it_writes_all_files(done: Any) -> None:
+    found = {str(path.relative_to(done.uri)) for path in Path(done.uri).rglob("*") if path.is_file()}
+    figures = {f"figures/{n}.{e}" for n in ("tradeoff", "false_positive_rates", "training") for e in ("png", "svg")}
+    assert found == {"index.html", "summary.json", "model_card.html", "model_card.json"} | figures
+
+
+def test_the_summary_agrees_with_the_rows(done: Any, evaluated: Any) -> None:
+    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    rows = evaluated.rows
+    assert summary["run"] == "2026-01-02T03:04:05" and summary["blessed"] is False and summary["pushed"] is None
+    for task in rows.tasks:
+        for group, cells in summary["tasks"][task]["groups"]["who"].items():
+            for who in ("model", "baseline"):
+                if rows.count(0, task, "who", group):
+                    expected = rows.rate("fpr", who, task, "who", group)
+                    assert cells[who]["fpr"]["value"] == pytest.approx(expected)
+                else:
+                    assert cells[who]["fpr"]["value"] is None and cells[who]["auc"]["reason"] == "no negatives"
+
+
+def test_auc_is_tfmas_own(done: Any, evaluated: Any) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    rows = evaluated.rows
+    for t, task in enumerate(rows.tasks):
+        known = rows.known[:, t]
+        expected = roc_auc_score(rows.labels[known, t], rows.scores[0, known, t])
+        assert summary["tasks"][task]["auc"]["model"]["value"] == pytest.approx(expected, abs=2e-3)
+
+
+def test_the_artifact_carries_the_figures(done: Any) -> None:
+    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    assert done.get_int_custom_property("blessed") == 0
+    assert done.get_float_custom_property("are") == pytest.approx(summary["are"]["value"])
+    assert summary["arfg"]["value"] is not None
+    assert done.get_float_custom_property("arfg") == pytest.approx(summary["arfg"]["value"])
+
+
+def test_anomalies_and_statistics_are_read(evaluated: Any) -> None:
+    run = read_inputs(evaluated.settings, evaluated.artifacts, "")
+    assert run.anomalies["train"] == [] and "column `age`" in run.anomalies["test"][0]
+    assert run.statistics["test"].datasets[0].features[0].path.step[0] == "age"
+    assert run.log_counts["dropped_missing"] == 3
+
+
+def test_a_failure_leaves_nothing(evaluated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = ReportSettings.model_validate(evaluated.settings.model_dump() | {"report": {"frontier": "f.csv"}})
+    with pytest.raises(ValueError, match="f.csv: expected the columns"):
+        do(evaluated._replace(settings=settings), tmp_path / "one", frontier="x\n1\n")
+    assert list((tmp_path / "one").iterdir()) == []
+
+    copied = []
+
+    def failing(source: str, target: str, overwrite: bool) -> None:
+        copied.append(target)
+        Path(target).write_text("half")
+        if len(copied) == 3:
+            raise OSError("no space left")
+
+    monkeypatch.setattr(executor.tf.io.gfile, "copy", failing)
+    with pytest.raises(OSError, match="no space left"):
+        do(evaluated, tmp_path / "two")
+    assert not (tmp_path / "two").exists() and not [path for path in copied if path.endswith("index.html")]
+
+
+def test_a_blessing_that_contradicts_the_gate_is_refused(evaluated: Any, tmp_path: Path) -> None:
+    from tfx.types import standard_artifacts
+
+    blessing = standard_artifacts.ModelBlessing()
+    blessing.uri = str(tmp_path)
+    (tmp_path / "BLESSED").touch()
+    with pytest.raises(ValueError, match=f"blessing {tmp_path} and the gate disagree: the gate's reasons are .*ARE"):
+        read_inputs(evaluated.settings, {**evaluated.artifacts, "blessing": [blessing]}, "")
+
+
+def test_it_says_where_a_model_was_pushed(evaluated: Any) -> None:
+    from tfx.types import standard_artifacts
+
+    pushed = standard_artifacts.PushedModel()
+    pushed.set_string_custom_property("pushed_destination", "/serving/7")
+    assert read_inputs(evaluated.settings, {**evaluated.artifacts, "pushed_model": [pushed]}, "").pushed == "/serving/7"
+    assert read_inputs(evaluated.settings, evaluated.artifacts, "").pushed is None
+
+
+def test_a_missing_file_is_named(evaluated: Any, tmp_path: Path) -> None:
+    from tfx.types import standard_artifacts
+
+    empty = standard_artifacts.ModelRun()
+    empty.uri = str(tmp_path)
+    with pytest.raises(FileNotFoundError, match=f"expected {tmp_path}/training.json"):
+        read_inputs(evaluated.settings, {**evaluated.artifacts, "model_run": [empty]}, "")
+
+
+def test_a_group_that_the_evaluation_does_not_have_is_named(evaluated: Any) -> None:
+    settings = evaluated.settings.model_copy(update={"groups": ("who", "elsewhere")})
+    with pytest.raises(ValueError, match="`elsewhere`"):
+        read_inputs(settings, evaluated.artifacts, "")
+
+
+def test_the_component_hands_over_the_frontiers_text(evaluated: Any, tmp_path: Path) -> None:
+    from tfx.types import channel_utils
+
+    table = tmp_path / "f.csv"
+    table.write_text("arfg,are\n0.5,1\n")
+    report = evaluated.settings.report.model_copy(update={"frontier": str(table)})
+    settings = evaluated.settings.model_copy(update={"report": report})
+    channels = {name: channel_utils.as_channel(found) for name, found in evaluated.artifacts.items()}
+    component = FairnessReport(settings=settings, inputs=channels, code="abc")
+    assert component.exec_properties["frontier"] == "arfg,are\n0.5,1\n"
+    assert component.exec_properties["code"].startswith("abc-") and len(component.exec_properties["code"]) == 20
+    assert component.exec_properties.get("metadata") is None
+    assert component.outputs["report"].type is FairnessReportArtifact
+    assert ReportSettings.model_validate_json(component.exec_properties["settings"]) == settings
+    table.unlink()
+    with pytest.raises(FileNotFoundError, match=f"report.frontier: expected a CSV file at {table}"):
+        FairnessReport(settings=settings, inputs=channels)
+
+
+def test_group_rates_of_undefined_cells_stay_undefined(done: Any, evaluated: Any) -> None:
+    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    without = [g for g in np.unique(evaluated.rows.groups["who"]) if not evaluated.rows.count(0, "like", "who", g)]
+    assert without == ["only positives"]
+    assert summary["tasks"]["like"]["groups"]["who"]["only positives"]["model"]["tpr"]["value"] is not None

@@ -4,10 +4,31 @@ PYTHON := .venv/bin/python
 # Any Python 3 starts the set-up. Called from / so that a version file here cannot point a version manager elsewhere.
 ANY_PYTHON = $(shell cd / && command -v python3 || command -v python)
 
-.PHONY: run test test-all bench schema lint lock environment clean
+.PHONY: run kubeflow review runs compare test test-all bench schema lint lock environment clean
 
 run: environment
 	@$(PYTHON) -m pipeline.cli run "$(CONFIG)"
+
+# Compiles the pipeline for Kubeflow Pipelines: make kubeflow IMAGE=… PIPELINE_ROOT=… [TARGET=kfp|vertex] (kubeflow/README.md)
+kubeflow: environment
+	@FAIR_RUN_CONFIG="$(CONFIG)" KUBEFLOW_IMAGE="$(IMAGE)" KUBEFLOW_PIPELINE_ROOT="$(PIPELINE_ROOT)" \
+		KUBEFLOW_TARGET="$(TARGET)" KUBEFLOW_OUTPUT="$(OUTPUT)" TF_CPP_MIN_LOG_LEVEL=3 \
+		$(PYTHON) -W ignore -m kubeflow.runner
+
+# The runs of all datasets, unless CONFIG or DATASET names one.
+OF_DATASET = $(if $(filter-out file,$(origin CONFIG)),--config "$(CONFIG)") $(if $(DATASET),--dataset "$(DATASET)")
+
+# Serves the report of RUN (the newest where none is named) on this machine.
+review: environment
+	@$(PYTHON) -m pipeline.cli review $(if $(RUN),"$(RUN)") $(OF_DATASET) $(if $(PORT),--port "$(PORT)")
+
+runs: environment
+	@$(PYTHON) -m pipeline.cli runs $(OF_DATASET) $(if $(JSON),--json)
+
+# Two runs side by side, as `make runs` calls them: make compare A=sample/1 B=sample/2
+compare: environment
+	@test -n "$(A)" -a -n "$(B)" || { echo "expected two runs: make compare A=… B=…; \`make runs\` lists them" >&2; exit 2; }
+	@$(PYTHON) -m pipeline.cli compare "$(A)" "$(B)" $(OF_DATASET) $(if $(ALL),--all) $(if $(JSON),--json)
 
 test: environment
 	@$(PYTHON) -m pytest -n auto --dist loadfile -m "not slow"
@@ -26,7 +47,7 @@ schema: environment
 	@$(PYTHON) -m pipeline.cli schema "$(CONFIG)"
 
 lint: environment
-	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy models components pipeline
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy models components pipeline kubeflow
 
 environment:
 	@test -n "$(ANY_PYTHON)" || { echo "set-up needs any Python 3 on the PATH" >&2; exit 1; }
@@ -36,6 +57,9 @@ environment:
 lock: environment
 	@.bootstrap/bin/uv pip compile pyproject.toml --extra test --python-version 3.10 --generate-hashes --upgrade \
 		--no-header --no-annotate --quiet -o requirements.lock
+	@.bootstrap/bin/uv pip compile pyproject.toml --extra gpu -c requirements.lock --python-version 3.10 \
+		--python-platform x86_64-manylinux_2_28 --generate-hashes --upgrade --no-header --no-annotate --quiet \
+		-o kubeflow/requirements.lock
 
 clean:
 	rm -rf runs data

@@ -18,21 +18,26 @@ import click
 from rich.console import Console
 
 from components.interaction_log_gen.fingerprint import fingerprint
-from pipeline import sample_data, terminal
+from pipeline import run_commands, sample_data, terminal
 from pipeline.config import ConfigError, RunSettings, load
 from pipeline.events import follow
 from pipeline.lifeline import die_with_parent
 from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, run_folder
 from pipeline.provenance import ROOT, source_hash
+from pipeline.run_commands import UNUSABLE
 
 RUNNER = ROOT / "pipeline" / "local_runner.py"
-# Exit codes: 1 the run failed, 2 the settings or the log cannot be used, 3 the model was refused and REQUIRE_BLESSING=1.
-FAILED, UNUSABLE, REFUSED = 1, 2, 3
+# Exit codes, beside UNUSABLE (2): 1 the run failed, 3 the model was refused and REQUIRE_BLESSING=1.
+FAILED, REFUSED = 1, 3
 
 
 @click.group()
 def cli() -> None:
     """Trains multi-task recommenders that treat user groups fairly, and proves it before a model ships."""
+
+
+for _command in (run_commands.runs, run_commands.compare, run_commands.serve_review):
+    cli.add_command(_command)
 
 
 @cli.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
@@ -28,20 +29,33 @@ class Output:
 
 @dataclass(frozen=True)
 class Node:
-    """How one node of a run ended. ``seconds`` is the time between its start and its last word, 0 when cached."""
+    """How one node of a run ended.
+
+    Attributes:
+      name: The node's id in the pipeline.
+      state: ``finished``, ``cached``, ``failed`` or ``unfinished`` (killed, or still running).
+      seconds: Time between its start and its last word; 0 when cached, None when unfinished: what is written of it after
+        a kill is written by the next run.
+      outputs: Its output artifacts by key.
+      properties: Its execution properties.
+      started: When it began, in Unix seconds.
+    """
 
     name: str
     state: str
-    seconds: float
+    seconds: Optional[float]
     outputs: dict[str, Output]
+    properties: dict[str, Any] = field(default_factory=dict)
+    started: float = 0.0
 
 
 @dataclass
 class RunRecord:
-    """One run of the pipeline."""
+    """One run of the pipeline; ``started`` in Unix seconds."""
 
     run_id: str
     nodes: dict[str, Node] = field(default_factory=dict)
+    started: float = 0.0
 
     def output(self, node: str, key: str) -> Output:
         """An output of a node.
@@ -55,11 +69,12 @@ class RunRecord:
         return found.outputs[key]
 
 
-def open_store(metadata: Path) -> metadata_store.MetadataStore:
-    """Opens the SQLite file in which the local engine keeps its metadata."""
+def open_store(metadata: Path, *, read_only: bool = False) -> metadata_store.MetadataStore:
+    """Opens the SQLite file in which the local engine keeps its metadata; made where missing, unless ``read_only``."""
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = str(metadata)
-    config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+    modes = mlmd.SqliteMetadataSourceConfig
+    config.sqlite.connection_mode = modes.READONLY if read_only else modes.READWRITE_OPENCREATE
     return metadata_store.MetadataStore(config)
 
 
@@ -67,14 +82,53 @@ def _value(value: mlmd.Value) -> Any:
     return getattr(value, value.WhichOneof("value"))
 
 
-def _outputs(store: metadata_store.MetadataStore, execution_id: int) -> dict[str, Output]:
-    events = [e for e in store.get_events_by_execution_ids([execution_id]) if e.type == mlmd.Event.OUTPUT]
-    artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])} if events else {}
-    found = {}
+def _values(properties: Any) -> dict[str, Any]:
+    return {name: _value(value) for name, value in properties.items()}
+
+
+def _outputs(store: metadata_store.MetadataStore, executions: Iterable[int]) -> dict[int, dict[str, Output]]:
+    """Execution id → key → output, in two queries whatever the number of executions."""
+    ids = list(executions)
+    events = [e for e in store.get_events_by_execution_ids(ids) if e.type == mlmd.Event.OUTPUT] if ids else []
+    artifacts = {a.id: a for a in store.get_artifacts_by_id({e.artifact_id for e in events})} if events else {}
+    found: dict[int, dict[str, Output]] = {}
     for event in events:
         artifact = artifacts[event.artifact_id]
-        properties = {name: _value(value) for name, value in artifact.custom_properties.items()}
-        found[event.path.steps[0].key] = Output(Path(artifact.uri), properties)
+        output = Output(Path(artifact.uri), _values(artifact.custom_properties))
+        found.setdefault(event.execution_id, {})[event.path.steps[0].key] = output
+    return found
+
+
+def _node(name: str, execution: mlmd.Execution, outputs: dict[str, Output]) -> Node:
+    state = _STATES.get(execution.last_known_state, "unfinished")
+    took = (execution.last_update_time_since_epoch - execution.create_time_since_epoch) / 1000
+    seconds = {"cached": 0.0, "unfinished": None}.get(state, took)
+    started = execution.create_time_since_epoch / 1000
+    return Node(name, state, seconds, outputs, _values(execution.custom_properties), started)
+
+
+def records(metadata: Path, pipeline_name: str, newest: Optional[int] = None) -> list[RunRecord]:
+    """The runs of a pipeline, oldest first; only the ``newest`` so many where that is given.
+
+    Reads the file and never writes it, so it may be called while a run goes on.
+    """
+    store = open_store(metadata, read_only=True)
+    contexts = sorted(store.get_contexts_by_type("pipeline_run"), key=lambda c: (c.create_time_since_epoch, c.id))
+    prefix = f"{pipeline_name}."
+    node_of = {
+        execution.id: context.name.removeprefix(prefix)
+        for context in store.get_contexts_by_type("node")
+        for execution in store.get_executions_by_context(context.id)
+    }
+    found = []
+    for context in contexts if newest is None else contexts[-newest:]:
+        executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
+        outputs = _outputs(store, [execution.id for execution in executions])
+        record = RunRecord(context.name, started=context.create_time_since_epoch / 1000)
+        for execution in executions:
+            name = node_of[execution.id]
+            record.nodes[name] = _node(name, execution, outputs.get(execution.id, {}))
+        found.append(record)
     return found
 
 
@@ -84,21 +138,10 @@ def latest(metadata: Path, pipeline_name: str) -> RunRecord:
     Raises:
       LookupError: The metadata holds no run of it.
     """
-    store = open_store(metadata)
-    runs = store.get_contexts_by_type("pipeline_run")
-    if not runs:
+    found = records(metadata, pipeline_name, newest=1)
+    if not found:
         raise LookupError(f"{metadata}: no run of pipeline `{pipeline_name}` is recorded")
-    newest = max(runs, key=lambda run: (run.create_time_since_epoch, run.id))
-    record = RunRecord(newest.name)
-    prefix = f"{pipeline_name}."
-    for execution in sorted(store.get_executions_by_context(newest.id), key=lambda e: e.id):
-        names = [c.name for c in store.get_contexts_by_execution(execution.id) if c.type == "node"]
-        name = next(n.removeprefix(prefix) for n in names)
-        state = _STATES.get(execution.last_known_state, "unfinished")
-        took = execution.last_update_time_since_epoch - execution.create_time_since_epoch
-        seconds = 0.0 if state == "cached" else took / 1000
-        record.nodes[name] = Node(name, state, seconds, _outputs(store, execution.id))
-    return record
+    return found[0]
 
 
 def pushed_to(record: RunRecord) -> Optional[Path]:

@@ -173,6 +173,24 @@ def test_a_failing_stage_is_named_and_nothing_is_pushed(killed_and_run_again: An
     assert not (small.folder / "summary.json").exists()
 
 
+def test_all_of_these_runs_are_listed(killed_and_run_again: Any) -> None:
+    """Nothing here was made for the list: a full disk, a kill, a push, a refusal and a bad file, as they were above."""
+    small, _ = killed_and_run_again
+    environment = command(small)[1]
+    arguments = [sys.executable, "-m", "pipeline.cli", "runs", "--config", str(small.config), "--json"]
+    done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    bad_file, refused, pushed, killed, *full_disk = json.loads(done.stdout)
+    assert (bad_file["state"], bad_file["at"], bad_file["blessed"]) == ("failed", "InteractionLogGen", None)
+    assert (refused["state"], refused["blessed"], refused["pushed"]) == ("finished", False, None)
+    assert refused["stages"]["Candidate"] == {"state": "cached", "seconds": 0.0}
+    assert [difference["key"].split(".")[0] for difference in refused["changed"]["settings"]] == ["gate"]
+    assert (pushed["state"], pushed["blessed"]) == ("finished", True)
+    assert Path(pushed["pushed"], "saved_model.pb").is_file()
+    assert pushed["stages"]["Candidate"]["seconds"] > 0 and pushed["changed"]["settings"] == []
+    assert (killed["state"], killed["at"], killed["seconds"]) == ("killed", "Baseline", None)
+    assert full_disk and full_disk[0]["state"] == "failed"
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
+import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
@@ -21,6 +22,8 @@ from models.training import MultiTaskModel
 from models.validation import TaskScores, score_split
 
 _VALIDATION_BATCH = 4096
+# Rows enough to tell how a gate mixes experts, in batches of the above.
+_GATE_BATCHES = 4
 
 Report = Callable[[str], None]
 
@@ -103,6 +106,8 @@ class Trainer:
         )
         spec = ordered_batches(validation, batch_size=1).element_spec["features"]
         self._predict = tf.function(model.call, input_signature=[spec], autograph=False)
+        gates = getattr(model.network, "mean_gate_weights", None)
+        self._gates = None if gates is None else tf.function(gates, input_signature=[spec], autograph=False)
 
     def run(self) -> Fit:
         """Trains to the end, from the newest checkpoint where there is one.
@@ -193,7 +198,21 @@ class Trainer:
             if self._group is not None:
                 validation["fpr_gap"] = scores[task].rate_gap(self._group, cut)
             tasks[task] = {"train": train[task], "validation": validation}
+        for task, gates in self._mean_gates().items():
+            tasks[task]["gates"] = gates
         return {"epoch": self._position.epoch, "loss": losses, "tasks": tasks, "rows_per_second": rows_per_second}
+
+    def _mean_gates(self) -> dict[str, list[float]]:
+        """Task → mean weight of each expert over the first rows of validation; empty for networks without gates."""
+        if self._gates is None:
+            return {}
+        batches = ordered_batches(self._validation, batch_size=_VALIDATION_BATCH).take(_GATE_BATCHES)
+        means = [self._gates(batch["features"]) for batch in batches]
+        rows = [len(next(iter(batch["weights"].values()))) for batch in batches]
+        return {
+            task: np.average([mean[task].numpy() for mean in means], axis=0, weights=rows).tolist()
+            for task in self._model.tasks
+        }
 
     def _require_finite(self, losses: Mapping[str, float]) -> None:
         for split, loss in losses.items():

@@ -55,6 +55,8 @@ class EpochLog:
                 tf.summary.scalar(f"loss/{split}", loss)
             tf.summary.scalar("rows_per_second", record["rows_per_second"])
             for task, figures in record["tasks"].items():
+                for expert, weight in enumerate(figures.get("gates", [])):
+                    tf.summary.scalar(f"{task}/gate/expert_{expert}", weight)
                 for part, value in figures["train"]["fairness"].items():
                     tf.summary.scalar(f"{task}/fairness/{part}", value)
                 for split in ("train", "validation"):

@@ -1,4 +1,5 @@
 import math
+import uuid
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.fitting import Trainer
+from models.input_pipeline import ordered_batches
 from models.networks.registry import build_network
 from models.progress import EpochLog, epoch_line
 from models.training import MultiTaskModel, make_optimizer
@@ -56,17 +58,25 @@ class Interrupt(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("step", [3, 21, 33], ids=["first epoch", "mid epoch", "after an epoch"])
-def test_an_interrupted_training_goes_on_to_the_same_weights(make_settings, data, tmp_path, step):
-    settings = make_settings(training={"epochs": 3, "checkpoint_steps": 2, "optimizer": "adam"}, model={"dropout": 0.2})
+@pytest.mark.parametrize(
+    ("step", "optimizer", "remote"),
+    [(3, "adam", False), (21, "adam", False), (33, "adam", False), (21, "lazy_adam", True)],
+    ids=["first epoch", "mid epoch", "after an epoch", "on a remote file system"],
+)
+def test_an_interrupted_training_goes_on_to_the_same_weights(make_settings, data, tmp_path, step, optimizer, remote):
+    """Bit for bit: on a CPU, operations are deterministic and the position in the data is part of the checkpoint."""
+    folder = f"ram://{uuid.uuid4().hex}/checkpoints" if remote else str(tmp_path)
+    settings = make_settings(
+        training={"epochs": 3, "checkpoint_steps": 2, "optimizer": optimizer}, model={"dropout": 0.2}
+    )
     whole, trainer = make_trainer(settings, data)
     expected = trainer.run()
 
-    _, trainer = make_trainer(settings, data, checkpoint_dir=str(tmp_path), callbacks=[Interrupt(step)])
+    _, trainer = make_trainer(settings, data, checkpoint_dir=folder, callbacks=[Interrupt(step)])
     with pytest.raises(KeyboardInterrupt):
         trainer.run()
     lines = []
-    resumed, trainer = make_trainer(settings, data, checkpoint_dir=str(tmp_path), report=lines.append)
+    resumed, trainer = make_trainer(settings, data, checkpoint_dir=folder, report=lines.append)
     found = trainer.run()
     assert lines[0].startswith(f"resumed at epoch {step // 16 + 1}, step {step % 16 // 2 * 2} of 16")
     for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
@@ -138,3 +148,28 @@ def test_the_line_of_an_epoch_names_every_task():
     assert line.startswith("epoch 2/5  3.2 s  12,346 rows/s  loss train 0.6000 validation 0.5000 (best)")
     assert "like: loss 0.5000 AUC 0.7500 FPR gap 0.1250 fairness/head 0.01000 fairness/shared 0.02000" in line
     assert "nan" not in line and not math.isnan(record["seconds"])
+
+
+def test_gates_of_experts_are_recorded_by_epoch(make_settings, data, tmp_path):
+    settings = make_settings(model={"network": "mmoe", "experts": 3}, training={"epochs": 2, "early_stopping": None})
+    model, trainer = make_trainer(settings, data, log=EpochLog(str(tmp_path)))
+    history = trainer.run().position.history
+    features = [b["features"] for b in ordered_batches(data.source("validation"), batch_size=10_000)]
+    expected = model.network.mean_gate_weights(features[0])
+    for task, figures in history[-1]["tasks"].items():
+        assert sum(figures["gates"]) == pytest.approx(1, abs=1e-5)
+        np.testing.assert_allclose(figures["gates"], expected[task], atol=1e-6)
+    assert history[0]["tasks"]["like"]["gates"] != history[1]["tasks"]["like"]["gates"]
+    tags = {
+        value.tag
+        for path in tmp_path.glob("events*")
+        for event in tf.compat.v1.train.summary_iterator(str(path))
+        for value in event.summary.value
+    }
+    assert {f"like/gate/expert_{expert}" for expert in range(3)} <= tags
+
+
+def test_networks_without_gates_record_none(make_settings, data):
+    _, trainer = make_trainer(make_settings(training={"epochs": 1}), data)
+    (record,) = trainer.run().position.history
+    assert all("gates" not in figures for figures in record["tasks"].values())

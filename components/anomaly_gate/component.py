@@ -17,7 +17,7 @@ from components.anomaly_gate.executor import ANOMALIES_KEY, CHECKED_KEY, Executo
 class AnomaliesChecked(types.Artifact):
     """One file, ``checked.json``: the splits that were found to be without anomalies."""
 
-    TYPE_NAME = "AnomaliesChecked"
+    TYPE_NAME = "fairness.AnomaliesChecked"
 
 
 class AnomalyGateSpec(types.ComponentSpec):

@@ -9,6 +9,7 @@ from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.model_pusher import remote_push
 from components.model_pusher.push import push
 
 
@@ -32,5 +33,9 @@ class Executor(tfx_pusher.Executor):
         if not self.CheckBlessing(input_dict):
             self._MarkNotPushed(pushed)
             return
-        target = push(Path(self.GetModelPath(input_dict)), Path(exec_properties["directory"]))
-        self._MarkPushed(pushed, pushed_destination=str(target))
+        model, directory = self.GetModelPath(input_dict), exec_properties["directory"]
+        if "://" in model + directory:
+            target = remote_push.push(model, directory)
+        else:
+            target = str(push(Path(model), Path(directory)))
+        self._MarkPushed(pushed, pushed_destination=target)

@@ -15,7 +15,7 @@ from components.negative_splitter.uses import column_kinds
 class NegativeCounts(types.Artifact):
     """One file, ``counts.json``: labels and kinds of negatives per split, task and group, and warnings."""
 
-    TYPE_NAME = "NegativeCounts"
+    TYPE_NAME = "fairness.NegativeCounts"
 
 
 class NegativeSplitterSpec(types.ComponentSpec):

@@ -75,7 +75,7 @@ def test_every_example_comes_through(uris, read, decode):
 
 def test_counts_are_registered(uris):
     report = json.loads((Path(uris["NegativeSplitter/counts"].uri) / "counts.json").read_text())
-    assert uris["NegativeSplitter/counts"].type == "NegativeCounts"
+    assert uris["NegativeSplitter/counts"].type == "fairness.NegativeCounts"
     assert {split: report["splits"][split]["rows"] for split in SPLITS} == {s: len(rows(s)) for s in SPLITS}
     # A third of the rows each: no rating, rating up, rating down; half of each has clicks.
     kinds, third = report["splits"]["train"]["tasks"]["click"]["kinds"], len(rows("train")) // 3

@@ -40,7 +40,8 @@ test-all: environment
 bench: environment
 	@$(PYTHON) -m benchmarks.methods data_schemas/adult/dataset.yaml --seeds 1,2,3 --fpr-gap 0.5 --correlation 0.5 --mmd 2 \
 		--table benchmarks/adult.md
-	@$(PYTHON) -m benchmarks.evaluation
+	@$(PYTHON) -m benchmarks.evaluation.speed --table benchmarks/evaluation/README.md
+	@$(PYTHON) -m benchmarks.evaluation.coverage --table benchmarks/evaluation/README.md
 
 # Drafts the TFDV schema of a new dataset beside its YAML file.
 schema: environment

@@ -1,4 +1,9 @@
-"""Checkpoints from which an interrupted training goes on to the same weights."""
+"""Checkpoints from which an interrupted training goes on to the same weights.
+
+The same bits on a CPU, where operations are deterministic. On a GPU they are not (see `training_run.prepare_process`), and
+two undisturbed runs differ too; what is kept there is weights, optimiser, random state and position, so that
+every row is seen as often as without the interruption.
+"""
 
 from __future__ import annotations
 

@@ -17,10 +17,10 @@ from models.settings import Settings
 
 Runner = Literal["direct", "dataflow", "flink", "spark"]
 
-# Beam's Direct runner with processes starts them anew for each component: 25 to 30 seconds of imports on two cores. They
-# pay from some million rows on; benchmarks/beam/README.md has the measurements.
-PROCESSES_FROM_BYTES = 256 << 20
-
+# Beam's Direct runner with processes starts them anew for each component, which costs some 15 CPU seconds of imports for
+# two, and each takes a gigabyte. On two cores that is what they save at about a million rows of the sample (70 MB); the
+# bound is twice as high. benchmarks/beam/README.md has the measurements.
+PROCESSES_FROM_BYTES = 128 << 20
 _DENSITY = 4
 
 _PORT = r"^[A-Za-z0-9.\-\[\]:]+:[0-9]+$"
@@ -81,6 +81,12 @@ class PortableSettings(Settings):
         None, description="host:port of a pool that runs beside each worker: `python -m …worker_pool_main`"
     )
     workers_per_node: int = Field(1, ge=1, description="worker processes on each node")
+    timeout_s: int = Field(
+        60,
+        ge=1,
+        description="to wait for the job server; longer than the job itself where it names jobs as they are prepared, as "
+        "Beam's own in Python does: Beam then breaks off the stream of states after it",
+    )
 
     @model_validator(mode="after")
     def _one_environment(self) -> PortableSettings:
@@ -94,7 +100,11 @@ class PortableSettings(Settings):
 
     def arguments(self) -> list[str]:
         """Beam's arguments, without the runner."""
-        found = [f"--job_endpoint={self.job_endpoint}", f"--sdk_worker_parallelism={self.workers_per_node}"]
+        found = [
+            f"--job_endpoint={self.job_endpoint}",
+            f"--job_server_timeout={self.timeout_s}",
+            f"--sdk_worker_parallelism={self.workers_per_node}",
+        ]
         if self.artifact_endpoint is not None:
             found.append(f"--artifact_endpoint={self.artifact_endpoint}")
         if self.image is not None:

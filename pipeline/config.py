@@ -34,7 +34,6 @@ from pipeline.beam import BeamSettings
 from pipeline.kubeflow_settings import KubeflowSettings
 from pipeline.sample_data import SampleSettings
 
-
 _BOOLEAN = "tag:yaml.org,2002:bool"
 
 

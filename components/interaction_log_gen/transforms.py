@@ -43,6 +43,8 @@ class _Tables(list[join.SideTable]):
     """A list that can be referred to weakly, as ``Shared`` does."""
 
 
+# Named, so that the key has a coder that is deterministic.
+@beam.typehints.with_output_types(beam.typehints.KV[str, np.ndarray])
 class _Bins(beam.DoFn):
     """Yields (split, bins of the rows' hashes) for the splits that have a cap."""
 

@@ -1,6 +1,11 @@
-"""Two replicas take the step that one takes. In a process of its own: virtual devices have to be made first."""
+"""Two replicas take the step that one takes. In a process of its own: virtual devices have to be made first.
+
+Value and gradient of one step are compared for every fairness mode and loss, and the weights after an epoch of real batches
+for one of them.
+"""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -107,3 +112,66 @@ def test_balanced_batches_are_shared_out(make_settings, data, tmp_path):
     for task in ("like", "click", "buy"):
         for part, value in found["one"]["tasks"][task]["train"]["fairness"].items():
             assert found["two"]["tasks"][task]["train"]["fairness"][part] == pytest.approx(value, rel=0.5)
+
+
+LOSSES = {
+    "mmd": {"loss": "mmd"},
+    "correlation": {"loss": "correlation"},
+    "fpr_gap": {"loss": "fpr_gap", "sharpness": 10.0},
+}
+IN_BATCH = {
+    "none": {"mode": "none"},
+    **{
+        f"{mode}-{name}": {"mode": mode, **loss}
+        for mode in ("vanilla", "mtaf", "mtaf_difference")
+        for name, loss in LOSSES.items()
+    },
+}
+FURTHER = {
+    **{
+        f"{mode}-{name}-balanced": {"mode": mode, "batches": "balanced", **loss}
+        for mode in ("vanilla", "mtaf")
+        for name, loss in LOSSES.items()
+    },
+    "single_task": {"mode": "vanilla", "loss": "mmd", "network": "single_task"},
+    "mmoe": {"mode": "mtaf", "loss": "correlation", "network": "mmoe"},
+    "gaussian": {"mode": "mtaf", "loss": "mmd", "kernel": "gaussian", "bandwidth": 0.3},
+    "both": {"mode": "mtaf", "loss": "fpr_gap", "on": "both", "reduction": "max_rest"},
+    "positives": {"mode": "mtaf", "loss": "mmd", "on": "positives", "reduction": "mean_rest"},
+}
+
+
+def compare(cases):
+    """One line of `replica_gradients.py` for each case."""
+    root = pathlib.Path(__file__).parents[2]
+    script = pathlib.Path(__file__).with_name("replica_gradients.py")
+    result = subprocess.run(
+        [sys.executable, str(script), json.dumps(list(cases.values()))],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert result.returncode == 0, result.stderr[-4000:]
+    lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+    return dict(zip(cases, lines, strict=True))
+
+
+def check(found):
+    """Float32's rounding, and no factor: with a term counted twice, or not at all, the gradient is off by its own size."""
+    for name, figures in found.items():
+        assert figures["value"] < 2e-6, (name, figures)
+        assert figures["gradient"] < 5e-6, (name, figures)
+        assert figures["scale"] > 1e-2, (name, figures)
+        # The fairness terms weigh: an error in them would show.
+        assert name == "none" or figures["fairness"] > 0.01 * figures["loss"], (name, figures)
+
+
+def test_one_step_has_the_value_and_gradient_of_one_device():
+    check(compare(IN_BATCH))
+
+
+@pytest.mark.slow
+def test_so_it_has_with_batches_of_its_own_and_for_other_networks_kernels_and_reductions():
+    check(compare(FURTHER))

@@ -42,6 +42,8 @@ bench: environment
 		--table benchmarks/adult.md
 	@$(PYTHON) -m benchmarks.evaluation.speed --table benchmarks/evaluation/README.md
 	@$(PYTHON) -m benchmarks.evaluation.coverage --table benchmarks/evaluation/README.md
+	@$(PYTHON) -m benchmarks.beam.scaling --table benchmarks/beam/README.md
+	@$(PYTHON) -m benchmarks.gpu.steps --table benchmarks/gpu/README.md
 
 # Drafts the TFDV schema of a new dataset beside its YAML file.
 schema: environment

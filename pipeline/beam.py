@@ -17,10 +17,10 @@ from models.settings import Settings
 
 Runner = Literal["direct", "dataflow", "flink", "spark"]
 
-# Beam's Direct runner with processes starts them anew for each component, which costs some 15 CPU seconds of imports for
-# two, and each takes a gigabyte. On two cores that is what they save at about a million rows of the sample (70 MB); the
-# bound is twice as high. benchmarks/beam/README.md has the measurements.
-PROCESSES_FROM_BYTES = 128 << 20
+# Beam's Direct runner with processes starts them anew for each component, which costs 11 to 25 CPU seconds of imports for
+# two, and each takes a gigabyte: at 20,000 rows they lose half a minute in each component. At a million rows of the sample,
+# which are 68 MB, two had won over the pipeline; benchmarks/beam/README.md has the measurements.
+PROCESSES_FROM_BYTES = 64 << 20
 _DENSITY = 4
 
 _PORT = r"^[A-Za-z0-9.\-\[\]:]+:[0-9]+$"

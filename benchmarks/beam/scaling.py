@@ -3,7 +3,7 @@
 Each measurement is a process of its own that runs the pipeline's own nodes up to one of them, the others from cache, and is
 timed after its imports. What the numbers of workers write is compared record by record.
 
-    python -m benchmarks.beam.scaling --table benchmarks/beam/README.md              # 1 M rows: half an hour on two cores
+    python -m benchmarks.beam.scaling --table benchmarks/beam/README.md              # 1 M rows: a quarter of an hour or more
     python -m benchmarks.beam.scaling --rows 10000000 --stages InteractionLogGen,NegativeSplitter
 """
 
@@ -174,7 +174,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = arguments.folder or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        if not (folder / f"log-{arguments.rows}" / "dataset.yaml").exists():
+        if set(stages) & set(STAGES) and not (folder / f"log-{arguments.rows}" / "dataset.yaml").exists():
             make_log(arguments.rows, folder)
         lines = measure_all(arguments.rows, stages, folder)
     if arguments.table:

@@ -43,7 +43,8 @@ class Case:
 
     def label(self) -> str:
         """The cells that tell it from the others."""
-        slices = "24" if self.shape.slices is None else str(self.shape.slices)
+        # The pipeline's own: overall, the values of three group keys, and four kinds of negatives for each task.
+        slices = 1 + 2 + 3 + 6 + 4 * self.shape.tasks if self.shape.slices is None else self.shape.slices
         intervals = "users" if self.shape.clustered else "rows"
         return f"{self.path} | {self.rows:,} | {self.shape.tasks} | {slices} | {intervals} | {self.workers}"
 

@@ -107,6 +107,9 @@ def show(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{meaning}  {_with_interval(summary[key])}   (below 1: better than training the tasks apart)")
         if summary[key].get("reason"):
             console.print(f"      {escape(summary[key]['reason'])}", style="yellow")
+    cluster = summary["settings"]["evaluation"]["cluster"]
+    drawn = f"values of `{cluster}` are resampled" if cluster else "rows are taken as independent"
+    console.print(f"intervals: {escape(drawn)}", style="dim")
     _verdict(summary, console)
 
 

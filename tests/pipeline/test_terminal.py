@@ -32,6 +32,7 @@ def summary(**changes: Any) -> dict[str, Any]:
         "reasons": [],
         "pushed": "/serving/17",
         "paths": {"evaluation": "/runs/evaluation"},
+        "settings": {"evaluation": {"cluster": None}},
         **changes,
     }
 
@@ -67,3 +68,9 @@ def test_an_undefined_value_is_no_number() -> None:
 def test_an_unbounded_interval_is_said() -> None:
     text = printed(summary(arfg=estimate(0.7, None, "the interval holds 0")))
     assert "0.7000 (interval unbounded)" in text and "the interval holds 0" in text
+
+
+def test_what_intervals_take_as_independent_is_said() -> None:
+    assert "intervals: rows are taken as independent" in printed(summary())
+    clustered = printed(summary(settings={"evaluation": {"cluster": "user_id"}}))
+    assert "intervals: values of `user_id` are resampled" in clustered

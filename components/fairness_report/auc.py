@@ -62,8 +62,10 @@ def auc_estimate(value: float, negatives: Sparse, positives: Sparse, bins: int, 
         return {"value": None, "interval": None, "reason": f"no {missing}", "of": sum(rows)}
     _, error = auc_of_histograms(negatives, positives, bins)
     result = {"value": value, "interval": None, "reason": "", "of": sum(rows)}
-    if math.isnan(error) or not 0 < value < 1:
+    if math.isnan(error):
         return result | {"reason": "too few rows for an interval"}
+    if not 0 < value < 1:
+        return result | {"reason": f"an AUC of {value:g} shows no variance to make an interval of"}
     logit, half = math.log(value / (1 - value)), quantile(confidence) * error / (value * (1 - value))
     return result | {"interval": [1 / (1 + math.exp(-min(700.0, max(-700.0, logit + s * half)))) for s in (-1, 1)]}
 

@@ -64,4 +64,5 @@ def test_what_is_undefined_says_so() -> None:
     found = auc_estimate(0.75, [[2], [1]], [[1, 3], [1, 3]], 10, 0.95)
     assert (found["value"], found["interval"], found["of"]) == (0.75, None, 5) and found["reason"]
     # Perfect separation: no interval is claimed.
-    assert auc_estimate(1.0, [[1], [9]], [[8], [9]], 10, 0.95)["interval"] is None
+    perfect = auc_estimate(1.0, [[1], [9]], [[8], [9]], 10, 0.95)
+    assert perfect["interval"] is None and "an AUC of 1 shows no variance" in perfect["reason"]

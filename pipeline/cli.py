@@ -91,8 +91,9 @@ def _prepare_or_exit(config: Path, console: Console) -> RunSettings:
 
 
 def prepare(config: Path, console: Console) -> RunSettings:
-    """Reads the settings, makes the sample where it is missing, and sees that every file of the log is there."""
+    """Reads and checks the settings, makes the sample where it is missing, sees that every file of the log is there."""
     settings = load(config)
+    run_folder(settings)
     if settings.sample is not None and sample_data.ensure(Path(settings.log.root), settings.sample):
         console.print(f"made the sample log: {settings.sample.rows:,} impressions in {_short(Path(settings.log.root))}")
     fingerprint(settings.log)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.config import RunSettings
+from pipeline.config import ConfigError, RunSettings
 
 # The environment through which the command line speaks to the runner file, which `tfx run create` starts without
 # arguments.
@@ -35,7 +35,16 @@ def runs_root() -> Path:
 
 
 def run_folder(settings: RunSettings) -> RunFolder:
-    """The places of a run. ``FAIR_RUNS_DIR`` moves ``runs`` elsewhere."""
+    """The places of a run on this machine. ``FAIR_RUNS_DIR`` moves ``runs`` elsewhere.
+
+    Raises:
+      ConfigError: Models are to be pushed to another file system, where a run on this machine cannot rename them in place.
+    """
+    if "://" in (settings.push.directory or ""):
+        raise ConfigError(
+            "push.directory: a run on this machine pushes to a folder of this machine. "
+            f"Received: {settings.push.directory}; name a folder, or compile the pipeline for Kubeflow (`make kubeflow`)"
+        )
     root = runs_root() / settings.dataset
     return RunFolder(
         root=root,

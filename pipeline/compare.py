@@ -36,7 +36,11 @@ class Changes:
 
 
 class CellKey(NamedTuple):
-    """What a figure is of. Without a group: over all rows of the task; without a task: over all tasks."""
+    """What a figure is of.
+
+    Without a task: over all tasks. Without a group key: over all rows of the task, or the worst group of the primary key;
+    with a key and no group: the worst group of that key.
+    """
 
     metric: str
     who: str
@@ -123,12 +127,17 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _figures(summary: Mapping[str, Any]) -> Iterator[tuple[CellKey, Estimate]]:
-    for name in ("arfg", "are"):
-        yield CellKey(name, "ratio"), summary[name]
+    for name, who in (("arfg", "ratio"), ("are", "ratio"), ("delta_p", "model"), ("negative_transfer_count", "model")):
+        # Summaries of earlier versions have ARFG and ARE only.
+        if name in summary:
+            yield CellKey(name, who), summary[name]
     for task, figures in summary["tasks"].items():
         for metric, sides in figures.items():
-            if metric != "groups":
+            if metric not in ("groups", "worst"):
                 yield from ((CellKey(metric, who, task), _estimate(side)) for who, side in sides.items())
+        for group_key, found in figures.get("worst", {}).items():
+            for metric, sides in found.items():
+                yield from ((CellKey(metric, who, task, group_key), side) for who, side in sides.items())
         for group_key, groups in figures["groups"].items():
             for group, cell in groups.items():
                 for who, rates in cell.items():

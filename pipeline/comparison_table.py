@@ -21,6 +21,11 @@ _METRICS = {
     "auc": "AUC",
     "arfg": "ARFG",
     "are": "ARE",
+    "delta_p": "Δp in percent",
+    "negative_transfer_count": "tasks surely worse than single-task",
+    "error_difference": "error minus single-task's",
+    "worst_group_auc": "worst group AUC",
+    "worst_cell_auc": "worst cell AUC",
 }
 
 
@@ -53,8 +58,9 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 def name_of(key: CellKey) -> str:
     """A cell in words: ``click · FPR of the model · gender female``."""
     what = _METRICS.get(key.metric, key.metric.replace("_", " "))
-    side = {"model": " of the model", "baseline": " of the baseline"}.get(key.who, " (ratio)" if key.task else "")
-    place = f" · {key.group_key} {key.group}" if key.group_key else ""
+    named = {"model": " of the model", "baseline": " of the baseline"}
+    side = named.get(key.who, " (ratio)") if key.task else ""
+    place = " · " + " ".join(filter(None, (key.group_key, key.group))) if key.group_key else ""
     return f"{key.task + ' · ' if key.task else ''}{what}{side}{place}"
 
 

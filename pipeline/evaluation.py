@@ -15,8 +15,8 @@ from google.protobuf import wrappers_pb2
 
 from components.batched_evaluation.names import batched_metric
 from components.tradeoff_metrics.accumulator import MODELS
+from components.tradeoff_metrics.bounds import Bound, bounds
 from components.tradeoff_metrics.details import load_overall
-from components.tradeoff_metrics.gate import Bound, bounds
 from components.tradeoff_metrics.names import all_keys, check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings, check_threshold
 from models.features import group_key, label_key, negative_key, weight_key

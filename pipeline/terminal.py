@@ -107,10 +107,62 @@ def show(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{meaning}  {_with_interval(summary[key])}   (below 1: better than training the tasks apart)")
         if summary[key].get("reason"):
             console.print(f"      {escape(summary[key]['reason'])}", style="yellow")
+    _transfer(summary, console)
+    _worst(summary, console)
     cluster = summary["settings"]["evaluation"]["cluster"]
     drawn = f"values of `{cluster}` are resampled" if cluster else "rows are taken as independent"
     console.print(f"intervals: {escape(drawn)}", style="dim")
     _verdict(summary, console)
+
+
+def _transfer(summary: dict[str, Any], console: Console) -> None:
+    """Δp, and the tasks that are worse than when they are trained apart."""
+    change = summary["delta_p"]
+    value, interval = change["value"], change["interval"]
+    ends = f" [{interval[0]:+.2f}, {interval[1]:+.2f}]" if interval else " (interval unbounded)"
+    text = "undefined" if value is None else f"{value:+.2f} %{ends}"
+    console.print(f"Δp,   mean relative change of error  {text}   (above 0: better than training the tasks apart)")
+    if summary["negative_transfer_count"]["value"] is None:
+        console.print(f"negative transfer: undefined, {escape(summary['negative_transfer_count']['reason'])}")
+        return
+    for how, style in (("surely", "yellow"), ("possibly", "dim")):
+        named = [
+            f"{escape(task)} ({_points(summary['tasks'][task]['error_difference']['model'])})"
+            for task in summary["negative_transfer"][how]
+        ]
+        if named or how == "surely":
+            console.print(
+                f"negative transfer, {how:<8} {', '.join(named) or 'no task'}", style=style if named else "dim"
+            )
+
+
+def _points(estimate: dict[str, Any]) -> str:
+    """An error's difference in percentage points, with its interval."""
+    lower, upper = estimate["interval"]
+    return f"error {100 * estimate['value']:+.2f} points, {100 * lower:+.2f} to {100 * upper:+.2f}"
+
+
+def _worst(summary: dict[str, Any], console: Console) -> None:
+    """Per task the worst group and the worst cell of label and group."""
+    table = Table(
+        title=f"worst off, groups of {escape(summary['group'])} (single-task, then model)", title_justify="left"
+    )
+    table.add_column("task")
+    for column in ("error, worst group", "error, worst label × group", "AUC, worst group"):
+        table.add_column(column, justify="right")
+    for task, figures in summary["tasks"].items():
+        cells = [
+            " → ".join(_worst_one(figures[metric][who]) for who in ("baseline", "model"))
+            for metric in ("worst_group_error", "worst_cell_error", "worst_group_auc")
+        ]
+        table.add_row(escape(task), *cells)
+    console.print(table)
+
+
+def _worst_one(worst: dict[str, Any]) -> str:
+    if worst["value"] is None:
+        return "undefined"
+    return f"{_number(worst['value'])} {escape(worst['group'])}" + (f" {worst['side']}" if worst["side"] else "")
 
 
 def _verdict(summary: dict[str, Any], console: Console) -> None:

@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 _MODULUS = 2**128
+# Records handed over at a time: one by one, the handing over takes ten times as long as the hashing.
+_BATCH = 4096
 TOLERANCE = 1e-5
 
 
 def records_digest(files: list[Path]) -> tuple[int, int]:
     """Number of records of gzipped TFRecord files, and the sum of their hashes, which no order and no file changes."""
     count, total = 0, 0
-    for record in tf.data.TFRecordDataset([str(file) for file in files], "GZIP").as_numpy_iterator():
+    for record in _records(files):
         count += 1
         total += int.from_bytes(hashlib.blake2b(record, digest_size=16).digest(), "little")
     return count, total % _MODULUS
+
+
+def _records(files: list[Path]) -> Iterator[bytes]:
+    dataset = tf.data.TFRecordDataset([str(file) for file in files], "GZIP").batch(_BATCH).prefetch(2)
+    for batch in dataset.as_numpy_iterator():
+        yield from batch
 
 
 def split_digest(files: list[Path]) -> tuple[int, int, dict[str, np.ndarray]]:
     """Records as ``records_digest`` tells them, of all but numbers; and each column of numbers, its values ascending."""
     count, total = 0, 0
     numbers: dict[str, list[float]] = {}
-    for record in tf.data.TFRecordDataset([str(file) for file in files], "GZIP").as_numpy_iterator():
+    for record in _records(files):
         example = tf.train.Example.FromString(record)
         for name in [n for n, feature in example.features.feature.items() if feature.HasField("float_list")]:
             numbers.setdefault(name, []).extend(example.features.feature[name].float_list.value)

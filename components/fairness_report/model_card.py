@@ -13,6 +13,12 @@ from models.settings import Settings
 
 SCHEMA_VERSION = "0.0.2"
 _RATES = {"fpr": "false positive rate", "tpr": "true positive rate", "error": "error", "auc": "AUC"}
+_WORST = {
+    "worst_group_error": "error in the worst group",
+    "worst_group_auc": "AUC in the worst group",
+    "worst_cell_error": "error in the worst cell of label and group",
+    "worst_cell_auc": "lowest subgroup, BPSN or BNSP AUC",
+}
 
 
 def model_card(run: RunInputs, summary: dict[str, Any], pictures: dict[str, Path]) -> dict[str, Any]:
@@ -98,10 +104,13 @@ def _data(split: str, rows: int, run: RunInputs) -> dict[str, Any]:
 
 def _metrics(summary: dict[str, Any]) -> list[dict[str, Any]]:
     found = [_metric("ARFG", summary["arfg"], f"groups of {summary['group']}"), _metric("ARE", summary["are"])]
+    found += [_metric("Δp in percent, higher is better", summary["delta_p"])]
     for task, figures in summary["tasks"].items():
         found.append(_metric(f"{task}: error", figures["error"]["model"]))
         found.append(_metric(f"{task}: AUC", figures["auc"]["model"]))
         found.append(_metric(f"{task}: FPR gap", figures["fpr_gap"]["model"], f"groups of {summary['group']}"))
+        for metric, name in _WORST.items():
+            found.append(_metric(f"{task}: {name}", figures[metric]["model"], f"groups of {summary['group']}"))
         for key, groups in figures["groups"].items():
             for group, cells in groups.items():
                 found += [

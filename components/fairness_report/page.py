@@ -15,8 +15,8 @@ import jinja2
 import tensorflow_model_analysis as tfma
 from markupsafe import Markup
 
+from components.fairness_report import units
 from components.fairness_report.page_data import PageData
-from components.fairness_report.sentences import percent, points
 
 FOLDER = Path(__file__).parent / "page"
 # In this order: each may use what stands in those before it.
@@ -24,6 +24,7 @@ SCRIPTS = (
     "core.js",
     "charts.js",
     "totals.js",
+    "worst.js",
     "rates.js",
     "threshold.js",
     "tradeoff_chart.js",
@@ -126,17 +127,10 @@ def environment() -> jinja2.Environment:
 
 
 def with_unit(value: float | None, unit: str, signed: bool = False) -> str:
-    """A value as a reader expects it: points, percent, a count or a ratio."""
+    """A value as a reader expects it, or that it is undefined."""
     if value is None:
         return "undefined"
-    sign = "+" if signed and value > 0 else ""
-    text = {
-        "points": lambda: points(value),
-        "percent": lambda: percent(value),
-        "count": lambda: f"{value:,.0f}",
-        "ratio": lambda: f"{value:.3f}",
-    }[unit]()
-    return (sign + text).replace("-", "−")
+    return ("+" if signed and value > 0 else "") + units.with_unit(value, unit)
 
 
 def measured(value: float | None) -> str:

@@ -54,6 +54,7 @@ def page_data(
         "groups": list(run.settings.groups),
         "tasks": run.settings.task_names,
         "minCount": run.settings.min_count,
+        "evaluatedFrom": primary["min_count"],
         "confidence": primary["confidence"],
         "cluster": primary.get("cluster"),
         "on": run.settings.gate.on,
@@ -61,7 +62,10 @@ def page_data(
         "are": summary["are"],
         "network": run.training[CANDIDATE]["network"],
         "thresholds": {task: found["threshold"] for task, found in summary["tasks"].items()},
-        "totals": {task: {name: found[name] for name in _TOTALS} for task, found in summary["tasks"].items()},
+        "totals": {
+            task: {name: found[name] for name in _TOTALS} | {"difference": found["error_difference"]["model"]}
+            for task, found in summary["tasks"].items()
+        },
         "verdict": verdict_data(run, summary),
         "rates": rates_data(run, summary),
         "tradeoff": tradeoff_data(summary, earlier, gone, frontier or []),

@@ -6,6 +6,7 @@ from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
 from components.fairness_report.summary import WHO
+from components.tradeoff_metrics.worst import METRICS
 
 RATES = ("fpr", "tpr", "error", "auc")
 
@@ -33,7 +34,21 @@ def _key_data(key: str, run: RunInputs, summary: dict[str, Any]) -> dict[str, An
             for task, values in cells.items()
         },
         "gaps": {task: _gaps(task, key, run) for task in cells},
+        "worst": {task: _worst(task, details) for task in cells},
     }
+
+
+def _worst(task: str, details: dict[str, Any]) -> dict[str, Any]:
+    """Metric → who → the worst group or cell: value, ends, reason, ``group``, ``side`` and the rows behind it."""
+    return {
+        metric: {who: _worst_one(details["tasks"][task][model]["worst"][metric]) for who, model in WHO.items()}
+        for metric in METRICS
+    }
+
+
+def _worst_one(worst: dict[str, Any]) -> dict[str, Any]:
+    of = worst["of"] if "of" in worst else worst["negatives"] + worst["positives"]
+    return _plain(worst) | {name: worst[name] for name in ("group", "side", "left_out")} | {"of": of}
 
 
 def _column(estimates: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
+from components.fairness_report.units import in_unit, limit_text, points
 from components.tradeoff_metrics.accumulator import MODELS
-from components.tradeoff_metrics.gate import Bound, BoundResult
+from components.tradeoff_metrics.bounds import Bound, BoundResult
+from components.tradeoff_metrics.transfer import harmed
 
 CANDIDATE, BASELINE = MODELS
 Details = dict[str, Any]
@@ -18,21 +20,22 @@ Sentence = list[tuple[str, str]]
 
 _HURT = {"fpr": "more false positives than", "tpr": "fewer of their positives found than"}
 _ROWS = {"fpr": "negatives", "tpr": "positives", "error": "rows"}
+_OVER_ALL_ROWS = {
+    "are": "Errors over all tasks (ARE)",
+    "delta_p": "Mean relative change of the error (Δp, higher is better)",
+    "negative_transfer_count": "Tasks that are surely worse than their single-task model",
+}
+_AUCS = {
+    "": "",
+    "subgroup": ", its negatives against its positives",
+    "bpsn": ", its negatives against the positives of the others",
+    "bnsp": ", its positives against the negatives of the others",
+}
 
 
 def plain(sentence: Sentence) -> str:
     """The sentence as text; a task stands between asterisks."""
     return "".join(f"*{text}*" if kind == "task" else text for kind, text in sentence)
-
-
-def points(difference: float) -> str:
-    """A difference of rates in percentage points: 0.0412 → "4.1 points"."""
-    return f"{100 * difference:.1f} points"
-
-
-def percent(rate: float) -> str:
-    """A rate in percent: 0.2503 → "25.0 %"."""
-    return f"{100 * rate:.1f} %"
 
 
 def bound_sentence(result: BoundResult, details: Details) -> Sentence:
@@ -44,13 +47,13 @@ def bound_sentence(result: BoundResult, details: Details) -> Sentence:
     """
     bound = result.bound
     if math.isnan(result.value):
-        return [*_subject(bound, details), ("text", ": undefined, so the limit "), ("figure", _limit(bound)),
+        return [*_subject(bound, details), ("text", ": undefined, so the limit "), ("figure", limit_text(bound)),
                 ("text", f" cannot hold. {_reason(bound, details)}")]  # fmt: skip
     sentence = _measured(result, details)
-    if bound.on_interval and math.isnan(result.upper):
-        sentence += [("text", "; upper end unbounded")]
-    elif bound.key != str(bound.name):
-        sentence += [("text", "; upper end "), ("figure", _number(bound, result.upper))]
+    if bound.end and math.isnan(result.compared):
+        sentence += [("text", f"; {bound.end} end unbounded")]
+    elif bound.end:
+        sentence += [("text", f"; {bound.end} end "), ("figure", in_unit(bound.name.metric, result.compared))]
     return sentence
 
 
@@ -95,10 +98,19 @@ def _sides(gap: dict[str, Any], kind: str) -> tuple[str, str]:
 
 def _measured(result: BoundResult, details: Details) -> Sentence:
     bound, metric, task = result.bound, result.bound.name.metric, result.bound.name.task
-    limit: Sentence = [("text", ", at least " if bound.is_minimum else ", limit "), ("figure", _limit(bound))]
+    limit: Sentence = [("text", ", at least " if bound.is_minimum else ", limit "), ("figure", limit_text(bound))]
+    if metric == "negative_transfer_count":
+        return [*_subject(bound, details), ("text", ": "), ("figure", f"{result.value:,.0f}"), *limit,
+                *_tasks(" (surely ", harmed(details)[0]), *_tasks(" (possibly ", harmed(details)[1])]  # fmt: skip
     if task is None:
-        return [*_subject(bound, details), ("text", ": "), ("figure", f"{result.value:.3f}"),
-                ("text", " times those of single-task models"), *limit, *_worst_ratio(bound, details)]  # fmt: skip
+        figure = in_unit(metric, result.value)
+        against = " against single-task models" if metric == "delta_p" else " times those of single-task models"
+        return [*_subject(bound, details), ("text", ": "), ("figure", figure), ("text", against), *limit,
+                *_worst_ratio(bound, details)]  # fmt: skip
+    if metric == "error_difference":
+        more = "more" if result.value > 0 else "fewer"
+        return [*_subject(bound, details), ("text", ": "), ("figure", points(abs(result.value))),
+                ("text", f" {more} wrong predictions than the single-task model"), *limit]  # fmt: skip
     if metric in ("fpr_gap", "tpr_gap"):
         sentence = gap_sentence(task, metric[:3], details)
         assert sentence is not None
@@ -110,25 +122,48 @@ def _measured(result: BoundResult, details: Details) -> Sentence:
         return [*sentence, ("text", ", "), ("figure", f"{result.value:.3f}"),
                 ("text", " times the gap of the single-task model ("), ("figure", points(base)), ("text", ")"), *limit,
                 *gap_evidence(task, metric[:3], details)]  # fmt: skip
-    subject = _subject(bound, details)
-    if metric == "worst_group_error":
-        of = details["tasks"][task][CANDIDATE]["rates"]["error"][subject[0][1]]["of"]
-        return [*subject, ("text", ": "), ("figure", percent(result.value)), ("text", " wrong predictions"), *limit,
-                ("text", ", from "), ("figure", f"{of:,}"), ("text", " rows")]  # fmt: skip
+    subject: Sentence = [*_subject(bound, details), ("text", ": ")]
+    if metric.startswith("worst_"):
+        return [*subject, *worst_parts(metric, details["tasks"][task][CANDIDATE]["worst"][metric], limit)]
     rows = "negatives" if metric == "min_negatives" else "positives"
-    return [*subject, ("text", ": "), ("figure", f"{result.value:,.0f}"), ("text", f" known {rows}"), *limit]
+    return [*subject, ("figure", f"{result.value:,.0f}"), ("text", f" known {rows}"), *limit]
+
+
+def worst_parts(metric: str, worst: dict[str, Any], limit: Optional[Sentence] = None) -> Sentence:
+    """What stands behind a defined worst group or cell: "24.1 % wrong predictions, from 1,203 negatives".
+
+    Args:
+        metric: Its name.
+        worst: Its details.
+        limit: Parts that come before the rows.
+    """
+    value = ("figure", in_unit(metric, worst["value"]))
+    if "of" in worst:
+        return [value, ("text", " wrong predictions"), *(limit or []), ("text", ", from "),
+                ("figure", f"{worst['of']:,}"), ("text", f" {worst['side'] or 'rows'}")]  # fmt: skip
+    return [("text", "AUC "), value, ("text", _AUCS[worst["side"]]), *(limit or []), ("text", ", from "),
+            ("figure", f"{worst['negatives']:,}"), ("text", " negatives and "), ("figure", f"{worst['positives']:,}"),
+            ("text", " positives")]  # fmt: skip
+
+
+def _tasks(before: str, tasks: list[str]) -> Sentence:
+    """ " (surely *click*, *like*)"; nothing without tasks."""
+    named = [part for task in tasks for part in (("text", ", "), ("task", task))]
+    return [("text", before), *named[1:], ("text", ")")] if tasks else []
 
 
 def _subject(bound: Bound, details: Details) -> Sentence:
     metric, task = bound.name.metric, bound.name.task
-    if metric == "are":
-        return [("text", "Errors over all tasks (ARE)")]
+    if metric in _OVER_ALL_ROWS:
+        return [("text", _OVER_ALL_ROWS[metric])]
     if metric == "arfg":
         return [("text", "Gaps between the groups of "), ("group", str(bound.group)), ("text", " (ARFG)")]
     assert task is not None
+    if metric == "error_difference":
+        return [("task", task)]
     models = details["tasks"][task][CANDIDATE]
-    if metric == "worst_group_error" and models["worst_group"]["group"] is not None:
-        return [("group", models["worst_group"]["group"]), ("text", " in "), ("task", task)]
+    if metric.startswith("worst_") and models["worst"][metric]["group"] is not None:
+        return [("group", models["worst"][metric]["group"]), ("text", " in "), ("task", task)]
     rates = models["rates"]["tpr" if metric == "min_positives" else "fpr"]
     if metric in ("min_negatives", "min_positives") and rates:
         smallest = min(rates, key=lambda name: rates[name]["of"])
@@ -137,7 +172,7 @@ def _subject(bound: Bound, details: Details) -> Sentence:
 
 
 def _worst_ratio(bound: Bound, details: Details) -> Sentence:
-    """The task that drives a mean of ratios."""
+    """The task that drives a mean of ratios, or of relative changes."""
     prefix = "fpr_gap_ratio/" if bound.name.metric == "arfg" else "error_ratio/"
     end = f"@{bound.name.group}" if bound.name.group else ""
     ratios = {task: details["values"][f"{prefix}{task}{end}"]["value"] for task in details["tasks"]}
@@ -145,28 +180,12 @@ def _worst_ratio(bound: Bound, details: Details) -> Sentence:
     if len(known) < 2:
         return []
     worst = max(known, key=lambda task: known[task])
+    if bound.name.metric == "delta_p":
+        return [("text", "; lowest in "), ("task", worst), ("text", ", "),
+                ("figure", in_unit("delta_p", 100 * (1 - known[worst])))]  # fmt: skip
     return [("text", "; highest in "), ("task", worst), ("text", ", "), ("figure", f"{known[worst]:.3f}")]
 
 
 def _reason(bound: Bound, details: Details) -> str:
     reason = details["values"][str(bound.name)]["reason"]
     return reason[:1].upper() + reason[1:] + ("" if reason.endswith(".") else ".")
-
-
-def _number(bound: Bound, value: float) -> str:
-    """A value in the unit that a reader expects of its metric."""
-    metric = bound.name.metric
-    if metric in ("fpr_gap", "tpr_gap"):
-        return points(value)
-    if metric == "worst_group_error":
-        return percent(value)
-    return f"{value:,.0f}" if bound.is_minimum else f"{value:.3f}"
-
-
-def _limit(bound: Bound) -> str:
-    metric, limit = bound.name.metric, bound.limit
-    if metric in ("fpr_gap", "tpr_gap", "worst_group_error"):
-        hundredths = 100 * limit
-        text = f"{hundredths:.1f}" if math.isclose(hundredths, round(hundredths, 1)) else f"{hundredths:.3g}"
-        return f"{text} %" if metric == "worst_group_error" else text
-    return f"{limit:,.0f}" if bound.is_minimum else f"{limit:g}"

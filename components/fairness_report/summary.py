@@ -4,10 +4,14 @@
 ``group``, ``task``, ``value``, ``interval``, ``limit``, ``minimum``, ``on``, ``margin`` (room to the limit, below zero where
 the bound failed), ``ok``, ``sentence`` with the evidence, and ``plain``, the same in a reviewer's words),
 ``pushed`` (path or null), ``group`` (the primary key), ``rows`` {split: n}, ``left_out`` (sentences on rows of the log that
-are in no split), ``arfg`` and ``are`` {value, interval, reason}, ``settings``, ``warnings``, and ``tasks``: per task
-``threshold``, ``error``, ``fpr_gap``, ``tpr_gap`` and ``worst_group_error``, each {baseline, model, ratio} of {value,
-interval, reason}, ``auc`` likewise {baseline, model}, and ``groups``: per group key and value, the counts and the FPR, TPR,
-error and AUC of baseline and model. An undefined value is null, and so is an unbounded interval.
+are in no split), ``arfg``, ``are``, ``delta_p`` (percent, higher is better) and ``negative_transfer_count`` {value,
+interval, reason}, ``negative_transfer`` {surely, possibly: tasks}, ``settings``, ``warnings``, and ``tasks``.
+
+Per task: ``threshold``, ``error``, ``fpr_gap`` and ``tpr_gap``, each {baseline, model, ratio} of {value, interval, reason};
+``auc`` {baseline, model}; ``error_difference`` {model}; ``worst_group_error``, ``worst_group_auc``, ``worst_cell_error`` and
+``worst_cell_auc`` {baseline, model} of the primary group key, with ``group``, ``side`` and ``left_out``; ``worst``, the same
+four {group key: metric} of the other keys; and ``groups``: per group key and value, the counts and the FPR, TPR, error and
+AUC of baseline and model. An undefined value is null, and so is an unbounded interval.
 """
 
 from __future__ import annotations
@@ -19,7 +23,9 @@ from components.fairness_report.auc import auc_estimate
 from components.fairness_report.inputs import RunInputs, SliceMetrics, double
 from components.fairness_report.sentences import bound_sentence, plain
 from components.tradeoff_metrics.accumulator import MODELS
-from components.tradeoff_metrics.gate import BoundResult
+from components.tradeoff_metrics.bounds import BoundResult
+from components.tradeoff_metrics.transfer import harmed
+from components.tradeoff_metrics.worst import METRICS
 from models.features import group_key
 
 CANDIDATE, BASELINE = MODELS
@@ -41,6 +47,9 @@ def compose(run: RunInputs) -> dict[str, Any]:
         "left_out": left_out(run.log_counts),
         "arfg": estimate(run.primary["values"]["arfg"]),
         "are": estimate(run.primary["values"]["are"]),
+        "delta_p": estimate(run.primary["values"]["delta_p"]),
+        "negative_transfer_count": estimate(run.primary["values"]["negative_transfer_count"]),
+        "negative_transfer": dict(zip(("surely", "possibly"), harmed(run.primary), strict=True)),
         "tasks": {task: _task(task, run) for task in tasks},
         "warnings": run.counts["warnings"],
         "settings": run.settings.run,
@@ -51,9 +60,7 @@ def bound_json(result: BoundResult, run: RunInputs) -> dict[str, Any]:
     """A judged bound."""
     bound = result.bound
     details = run.details[bound.group or run.settings.groups[0]]
-    on_interval = bound.key != str(bound.name)
-    compared = result.upper if on_interval else result.value
-    margin = compared - bound.limit if bound.is_minimum else bound.limit - compared
+    margin = result.compared - bound.limit if bound.is_minimum else bound.limit - result.compared
     ends = [result.lower, result.upper]
     return {
         "setting": bound.setting,
@@ -64,7 +71,7 @@ def bound_json(result: BoundResult, run: RunInputs) -> dict[str, Any]:
         "interval": None if any(map(math.isnan, ends)) else ends,
         "limit": bound.limit,
         "minimum": bound.is_minimum,
-        "on": "interval" if on_interval else "value",
+        "on": "interval" if bound.end else "value",
         "margin": _number(margin),
         "ok": result.ok,
         "sentence": result.sentence,
@@ -101,21 +108,32 @@ def _number(value: float) -> Optional[float]:
 def _task(task: str, run: RunInputs) -> dict[str, Any]:
     values = run.primary["values"]
 
-    def triple(metric: str, ratio: Optional[str]) -> dict[str, Any]:
-        named = {"baseline": f"{metric}_baseline/{task}", "model": f"{metric}/{task}"}
-        if ratio:
-            named["ratio"] = f"{ratio}/{task}"
-        return {who: estimate(values[key]) for who, key in named.items()}
+    def triple(metric: str) -> dict[str, Any]:
+        ends = {"baseline": "_baseline", "model": "", "ratio": "_ratio"}
+        return {who: estimate(values[f"{metric}{end}/{task}"]) for who, end in ends.items()}
 
     return {
         "threshold": {who: run.primary["thresholds"][model][task] for who, model in WHO.items()},
-        "error": triple("error", "error_ratio"),
-        "fpr_gap": triple("fpr_gap", "fpr_gap_ratio"),
-        "tpr_gap": triple("tpr_gap", "tpr_gap_ratio"),
-        "worst_group_error": triple("worst_group_error", None),
+        "error": triple("error"),
+        "fpr_gap": triple("fpr_gap"),
+        "tpr_gap": triple("tpr_gap"),
         "auc": {who: _overall_auc(task, model, run) for who, model in WHO.items()},
+        "error_difference": {"model": estimate(values[f"error_difference/{task}"])},
+        **_worst(task, run.primary),
+        "worst": {key: _worst(task, details) for key, details in run.details.items() if details is not run.primary},
         "groups": {key: _groups(task, key, run) for key in run.details},
     }
+
+
+def _worst(task: str, details: dict[str, Any]) -> dict[str, Any]:
+    """Metric → who → the worst group or cell of a group key."""
+    found = {who: details["tasks"][task][model]["worst"] for who, model in WHO.items()}
+    return {metric: {who: worst_json(found[who][metric]) for who in WHO} for metric in METRICS}
+
+
+def worst_json(detail: dict[str, Any]) -> dict[str, Any]:
+    """An estimate with the group and side that it is of, and what has too few rows."""
+    return estimate(detail) | {name: detail[name] for name in ("group", "side", "left_out")}
 
 
 def _groups(task: str, key: str, run: RunInputs) -> dict[str, Any]:
@@ -129,8 +147,14 @@ def _groups(task: str, key: str, run: RunInputs) -> dict[str, Any]:
                 cell[rate] = estimate(detail) | {"count": detail["count"], "of": detail["of"]}
         for group, cells in result.items():
             histogram = details["histograms"][group][task][model]
+            effects = details["tasks"][task][model]["design_effects"]
             cells[who]["auc"] = auc_estimate(
-                aucs.get(group, math.nan), histogram["0"], histogram["1"], details["bins"], details["confidence"]
+                aucs.get(group, math.nan),
+                histogram["0"],
+                histogram["1"],
+                details["bins"],
+                _quantile(details),
+                (effects["fpr"]["groups"][group], effects["tpr"]["groups"][group]),
             )
     return result
 
@@ -149,7 +173,19 @@ def _overall_auc(task: str, model: str, run: RunInputs) -> dict[str, Any]:
     value = next(double(outputs[task][""].get("auc")) for slice_key, outputs in run.slices[model] if slice_key == ())
     histograms = [group[task][model] for group in run.primary["histograms"].values()]
     negatives, positives = (_summed([histogram[label] for histogram in histograms]) for label in ("0", "1"))
-    return auc_estimate(value, negatives, positives, run.primary["bins"], run.primary["confidence"])
+    effects = run.primary["tasks"][task][model]["design_effects"]
+    return auc_estimate(
+        value,
+        negatives,
+        positives,
+        run.primary["bins"],
+        _quantile(run.primary),
+        (effects["fpr"]["all"], effects["tpr"]["all"]),
+    )
+
+
+def _quantile(details: dict[str, Any]) -> float:
+    return math.inf if details["quantile"] is None else details["quantile"]
 
 
 def _summed(histograms: list[list[list[int]]]) -> list[list[int]]:

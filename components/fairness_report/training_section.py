@@ -20,7 +20,11 @@ def training_data(run: RunInputs) -> dict[str, Any]:
     Returns:
         {who: {network, parameters, epochs, kept_epoch, rows_per_second, seconds, weights {task: share}, loss {train,
         validation}, tasks {task: {loss, validation_loss, auc, fpr_gap, threshold, fairness {part: values}, and of
-        `weight`, `strength` and `gates` those that were recorded}}}}; lists over epochs.
+        `weight`, `strength` and `gates` those that were recorded, `gate_names` [names] where the training names what its
+        gates mix}}}}; lists over epochs.
+
+    Raises:
+        ValueError: A task's gates and their names differ in number.
     """
     return {who: _model(run.training[model], run, who) for who, model in WHO.items()}
 
@@ -39,8 +43,24 @@ def _model(training: dict[str, Any], run: RunInputs, who: str) -> dict[str, Any]
         "fairness": training["fairness"],
         "weights": {task: short(weight / total) for task, weight in weights.items()},
         "loss": {split: [short(record["loss"][split]) for record in history] for split in ("train", "validation")},
-        "tasks": {task: _task(history, task) for task in training["tasks"]},
+        "tasks": {
+            task: _task(history, task) | _gate_names(history, task, training.get("gate_names", {}).get(task))
+            for task in training["tasks"]
+        },
     }
+
+
+def _gate_names(history: list[Record], task: str, names: Optional[list[str]]) -> Record:
+    """The names of what a task's gate mixes; nothing where there is no gate or no name."""
+    recorded = [gates for record in history if (gates := record["tasks"][task].get("gates")) is not None]
+    if not names or not recorded:
+        return {}
+    for gates in recorded:
+        if len(gates) != len(names):
+            raise ValueError(
+                f"training.json: task `{task}`: expected as many `gates` as `gate_names` {names}. Received: {gates}"
+            )
+    return {"gate_names": list(names)}
 
 
 def _task(history: list[Record], task: str) -> dict[str, Any]:

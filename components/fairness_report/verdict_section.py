@@ -1,4 +1,4 @@
-"""Data of the page's verdict: bounds, the largest gaps, and gaps that widened unguarded."""
+"""Data of the page's verdict: bounds, the largest gaps, gaps that widened unguarded, negative transfer, worst cells."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any, Optional
 
 from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.rates_section import ratio_name
-from components.fairness_report.sentences import Sentence, bound_sentence, gap_evidence, gap_sentence
-from components.tradeoff_metrics.gate import Bound
+from components.fairness_report.sentences import Sentence, bound_sentence, gap_evidence, gap_sentence, worst_parts
+from components.fairness_report.units import unit
+from components.tradeoff_metrics.transfer import harmed
 
-_UNITS = {"fpr_gap": "points", "tpr_gap": "points", "worst_group_error": "percent"}
 _TITLES = {
     "arfg": "ARFG, gaps relative to single-task models",
     "are": "ARE, errors relative to single-task models",
@@ -18,6 +18,12 @@ _TITLES = {
     "tpr_gap": "TPR gap",
     "tpr_gap_ratio": "TPR gap relative to the single-task model",
     "worst_group_error": "Error in the worst group",
+    "worst_group_auc": "AUC in the worst group",
+    "worst_cell_error": "Error in the worst cell of label and group",
+    "worst_cell_auc": "Lowest subgroup, BPSN or BNSP AUC",
+    "delta_p": "Δp, mean relative change of the error",
+    "error_difference": "Error minus the single-task model's",
+    "negative_transfer_count": "Tasks surely worse than single-task",
     "min_negatives": "Negatives in the smallest group",
     "min_positives": "Positives in the smallest group",
 }
@@ -32,7 +38,7 @@ def verdict_data(run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
             found
             | {
                 "title": _TITLES[result.bound.name.metric],
-                "unit": _unit(result.bound),
+                "unit": unit(result.bound.name.metric),
                 "parts": bound_sentence(result, details),
             }
         )
@@ -42,13 +48,48 @@ def verdict_data(run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
         "bounds": sorted(bounds, key=lambda bound: bound["ok"]),
         "largest": [found for task in run.settings.task_names if (found := _largest_gap(task, run))],
         "widened": widened_gaps(run),
+        "transfer": transfer(run),
+        "worst": [found for task in run.settings.task_names if (found := _worst_cell(task, run))],
     }
 
 
-def _unit(bound: Bound) -> str:
-    if bound.is_minimum:
-        return "count"
-    return _UNITS.get(bound.name.metric, "ratio")
+def transfer(run: RunInputs) -> list[dict[str, Any]]:
+    """Tasks that are surely worse than their single-task model, then those that may be.
+
+    Each: ``task``, ``surely`` and the sentence's ``parts``.
+    """
+    found = []
+    for surely, tasks in zip((True, False), harmed(run.primary), strict=True):
+        for task in tasks:
+            difference = run.primary["values"][f"error_difference/{task}"]
+            value, lower, upper = (
+                f"{100 * difference[end]:+.1f}".replace("-", "−") for end in ("value", "lower", "upper")
+            )
+            parts: Sentence = [
+                ("task", task),
+                ("text", ": error "),
+                ("figure", f"{value} points"),
+                ("text", f" ({lower} to {upper})"),
+            ]
+            found.append({"task": task, "surely": surely, "parts": parts})
+    return found
+
+
+def _worst_cell(task: str, run: RunInputs) -> Optional[dict[str, Any]]:
+    """The cell of label and group with the highest error in a task, over all group keys, of large enough cells."""
+    found: list[tuple[float, str, str, dict[str, Any]]] = []
+    for key, details in run.details.items():
+        rates = details["tasks"][task][CANDIDATE]["rates"]
+        for kind, side in (("fpr", "negatives"), ("tpr", "positives")):
+            for group, rate in rates[kind].items():
+                if rate["value"] is not None and rate["of"] >= run.settings.min_count:
+                    error = rate["value"] if kind == "fpr" else 1 - rate["value"]
+                    found.append((error, key, group, {"value": error, "of": rate["of"], "side": side}))
+    if not found:
+        return None
+    value, key, group, cell = max(found, key=lambda entry: entry[0])
+    parts: Sentence = [("group", group), ("text", " in "), ("task", task), ("text", ": ")]
+    return {"key": key, "value": value, "parts": parts + worst_parts("worst_cell_error", cell)}
 
 
 def _largest_gap(task: str, run: RunInputs) -> Optional[dict[str, Any]]:

@@ -85,7 +85,7 @@ def tradeoff_key(name: str, model_name: str) -> metric_types.MetricKey:
 
 
 class FairnessTradeoff(metric_types.Metric):
-    """ARFG = mean_t |FPR gap_t(candidate)| / |FPR gap_t(baseline)|, ARE likewise of errors, and their parts."""
+    """ARFG = mean_t |FPR gap_t(candidate)| / |FPR gap_t(baseline)|, ARE likewise of errors, their parts, the worst."""
 
     # Rows of an element are one block.
     takes_arrays = True
@@ -110,7 +110,7 @@ class FairnessTradeoff(metric_types.Metric):
                 change with the code.
             bins: Of the score histograms.
             confidence: Of the intervals.
-            min_count: Rows that a group needs to enter a gap.
+            min_count: Rows that a group or cell needs to enter a gap or to be the worst.
             cluster: Column whose equal values mark rows that are not independent of each other; None takes all rows as
                 independent.
             name: Name of the metric in the EvalConfig; its keys have names of their own.

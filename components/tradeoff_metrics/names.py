@@ -23,11 +23,17 @@ GROUP_TASK_METRICS = (
     "tpr_gap_ratio",
     "worst_group_error",
     "worst_group_error_baseline",
+    "worst_group_auc",
+    "worst_group_auc_baseline",
+    "worst_cell_error",
+    "worst_cell_error_baseline",
+    "worst_cell_auc",
+    "worst_cell_auc_baseline",
 )
 # Counts have no interval.
 GROUP_TASK_COUNTS = ("min_negatives", "min_positives")
 # Over all rows, whatever their group.
-ROW_METRICS = ("are", "negative_transfer")
+ROW_METRICS = ("are", "delta_p", "negative_transfer_count")
 ROW_TASK_METRICS = ("error", "error_baseline", "error_ratio", "error_difference")
 DETAILS = "tradeoff_details"
 

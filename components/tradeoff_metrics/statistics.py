@@ -31,8 +31,8 @@ from components.tradeoff_metrics.accumulator import (
 from components.tradeoff_metrics.sampling import ClusteredRows, IndependentRows, Sampling
 from models.features import UNKNOWN_GROUP
 
-Kind = Literal["fpr", "tpr", "error"]
-ROWS = {"fpr": "negatives", "tpr": "positives", "error": "rows"}
+Kind = Literal["fpr", "tpr", "fnr", "error"]
+ROWS = {"fpr": "negatives", "tpr": "positives", "fnr": "positives", "error": "rows"}
 
 
 @dataclass(frozen=True)
@@ -68,14 +68,6 @@ class Gap:
     influence: np.ndarray
 
 
-@dataclass(frozen=True)
-class WorstGroup:
-    """The highest error over groups; Wilson's interval of that group, as if chosen beforehand."""
-
-    estimate: Estimate
-    group: Optional[int]
-
-
 def _coefficients(kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
     """Numerator a and denominator b of a rate, on one task's six indicators."""
     a, b = np.zeros(INDICATORS), np.zeros(INDICATORS)
@@ -84,6 +76,8 @@ def _coefficients(kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
     elif kind == "tpr":
         a[POSITIVE] = b[POSITIVE] = 1
         a[FALSE_NEGATIVE[model]] = -1
+    elif kind == "fnr":
+        a[FALSE_NEGATIVE[model]] = b[POSITIVE] = 1
     else:
         a[[FALSE_POSITIVE[model], FALSE_NEGATIVE[model]]] = 1
         b[[NEGATIVE, POSITIVE]] = 1
@@ -106,9 +100,11 @@ class TradeoffStatistics:
         Args:
             accumulator: Counts and second moments.
             confidence: Of all intervals.
-            min_count: Known negatives (FPR), positives (TPR) or rows (error) below which a group enters no gap.
+            min_count: Known negatives (FPR), positives (TPR) or rows (error) below which a group enters no gap and is not
+                the worst; of an AUC, negatives and positives each.
         """
-        order = accumulator.ordered(last=UNKNOWN_GROUP)
+        self._accumulator = accumulator
+        self._order = order = accumulator.ordered(last=UNKNOWN_GROUP)
         self.tasks = accumulator.tasks
         self.groups = [accumulator.groups[g] for g in order if accumulator.groups[g] != UNKNOWN_GROUP]
         self.rows = accumulator.rows[order]
@@ -131,6 +127,10 @@ class TradeoffStatistics:
         sums = self._sums[: len(self.groups)]
         return sums @ a, sums @ b
 
+    def histograms(self, model: int, task: int) -> np.ndarray:
+        """Known rows per group, label and score bin [G, 2, bins], "unknown" left out."""
+        return self._accumulator.histogram[self._order[: len(self.groups)], model, task]
+
     def gaps(self, kind: Kind, model: int) -> list[Gap]:
         """The gap of each task."""
         return [self._gap(kind, model, t) for t in range(len(self.tasks))]
@@ -139,7 +139,7 @@ class TradeoffStatistics:
         """A group's rate with Wilson's interval at its effective number of rows."""
         numerators, denominators = self.counts(kind, model)
         return self._rate(
-            numerators[group, task], denominators[group, task], self._design_effects(kind, model)[0][group, task]
+            numerators[group, task], denominators[group, task], self.design_effects(kind, model)[0][group, task]
         )
 
     def _rate(self, numerator: float, denominator: float, effect: float) -> Estimate:
@@ -148,7 +148,8 @@ class TradeoffStatistics:
         bounds = intervals.wilson(numerator / effect, denominator / effect, self.z)
         return Estimate(float(numerator / denominator), *bounds)
 
-    def _design_effects(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
+    def design_effects(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
+        """Design effects of a rate, of each group, "unknown" last, [G, T] and over all rows [T]."""
         if (kind, model) not in self._effects:
             self._effects[kind, model] = self._sampling.design_effects(*_coefficients(kind, model))
         return self._effects[kind, model]
@@ -216,7 +217,7 @@ class TradeoffStatistics:
     def errors(self, model: int) -> list[Estimate]:
         """Error per task over all rows with a known label (Wilson)."""
         numerator, denominator = self._pooled(model)
-        effects = self._design_effects("error", model)[1]
+        effects = self.design_effects("error", model)[1]
         return [
             self._rate(numerator[t], denominator[t], effects[t])
             if denominator[t]
@@ -233,29 +234,18 @@ class TradeoffStatistics:
         return self._ratios(values, self._error_covariance(), undefined, ["" for _ in self.tasks])
 
     def error_differences(self) -> list[Estimate]:
-        """error(candidate) − error(baseline) per task on the same rows: above 0 is negative transfer."""
+        """error(candidate) − error(baseline) per task on the same rows: surely above 0 is negative transfer."""
         covariance, tasks = self._error_covariance(), len(self.tasks)
         result = []
         for t, (candidate, baseline) in enumerate(zip(self.errors(CANDIDATE), self.errors(BASELINE), strict=True)):
+            if candidate.reason:
+                result.append(Estimate(reason=candidate.reason))
+                continue
             pair = covariance[np.ix_([t, tasks + t], [t, tasks + t])]
             deviation = math.sqrt(max(pair[0, 0] + pair[1, 1] - 2 * pair[0, 1], 0.0))
             half = self.z * deviation if math.isfinite(self.z) else 2.0
             value = candidate.value - baseline.value
-            result.append(Estimate(value, max(-1.0, value - half), min(1.0, value + half), candidate.reason))
-        return result
-
-    def worst_groups(self, model: int) -> list[WorstGroup]:
-        """The group with the highest error, per task."""
-        numerators, denominators = self.counts("error", model)
-        result = []
-        for t, task in enumerate(self.tasks):
-            usable = np.flatnonzero(denominators[:, t] >= self.min_count)
-            if not len(usable):
-                reason = f"no group has {self.min_count} known rows or more of task `{task}`"
-                result.append(WorstGroup(Estimate(reason=reason), None))
-                continue
-            g = int(usable[(numerators[usable, t] / denominators[usable, t]).argmax()])
-            result.append(WorstGroup(self.rate("error", model, g, t), g))
+            result.append(Estimate(value, max(-1.0, value - half), min(1.0, value + half)))
         return result
 
     def smallest_count(self, kind: Kind) -> list[Estimate]:

@@ -9,14 +9,21 @@ import numpy as np
 
 from components.tradeoff_metrics.accumulator import BASELINE, CANDIDATE, MODELS, GroupAccumulator
 from components.tradeoff_metrics.names import MetricName
-from components.tradeoff_metrics.statistics import Estimate, Kind, TradeoffStatistics, WorstGroup
+from components.tradeoff_metrics.statistics import Estimate, Kind, TradeoffStatistics
+from components.tradeoff_metrics.transfer import delta_p, negative_transfer_count
+from components.tradeoff_metrics.worst import METRICS, Worst, worst_of
 from models.features import UNKNOWN_GROUP
 
 RATE_KINDS: tuple[Kind, ...] = ("fpr", "tpr", "error")
+GAP_KINDS: tuple[Kind, ...] = ("fpr", "tpr")
 SUFFIX = {CANDIDATE: "", BASELINE: "_baseline"}
+# Per model: metric → the worst of each task.
+WorstByMetric = dict[str, list[Worst]]
 
 
-def values(statistics: TradeoffStatistics, group: Optional[str]) -> dict[MetricName, Estimate]:
+def values(
+    statistics: TradeoffStatistics, group: Optional[str], worst: dict[int, WorstByMetric]
+) -> dict[MetricName, Estimate]:
     """All values of one group key; ``group`` None is the primary one, which carries those over all rows too."""
     result: dict[MetricName, Estimate] = {}
 
@@ -31,34 +38,21 @@ def values(statistics: TradeoffStatistics, group: Optional[str]) -> dict[MetricN
     for model, suffix in SUFFIX.items():
         per_task(f"fpr_gap{suffix}", [gap.estimate for gap in statistics.gaps("fpr", model)])
         per_task(f"tpr_gap{suffix}", [gap.estimate for gap in statistics.gaps("tpr", model)])
-        per_task(f"worst_group_error{suffix}", [worst.estimate for worst in statistics.worst_groups(model)])
+        for metric, found in worst[model].items():
+            per_task(f"{metric}{suffix}", [each.estimate for each in found])
     per_task("min_negatives", statistics.smallest_count("fpr"))
     per_task("min_positives", statistics.smallest_count("tpr"))
     if group is None:
         error_ratios, are = statistics.error_ratios()
-        differences = statistics.error_differences()
         result[MetricName("are")] = are
-        result[MetricName("negative_transfer")] = negative_transfer(differences)
+        differences = statistics.error_differences()
+        result[MetricName("delta_p")] = delta_p(are)
+        result[MetricName("negative_transfer_count")] = negative_transfer_count(differences)
         per_task("error", statistics.errors(CANDIDATE))
         per_task("error_baseline", statistics.errors(BASELINE))
         per_task("error_ratio", error_ratios)
         per_task("error_difference", differences)
     return result
-
-
-def negative_transfer(differences: list[Estimate]) -> Estimate:
-    """Number of tasks whose error is above the single-task baseline's.
-
-    Its ends count tasks that surely are above (whole interval of the difference above 0) and that may be.
-    """
-    reason = "; ".join(difference.reason for difference in differences if math.isnan(difference.value))
-    if reason:
-        return Estimate(reason=reason)
-    return Estimate(
-        float(sum(difference.value > 0 for difference in differences)),
-        float(sum(difference.lower > 0 for difference in differences)),
-        float(sum(difference.upper > 0 for difference in differences)),
-    )
 
 
 def summarise(
@@ -77,18 +71,20 @@ def summarise(
         name: The group key's name.
         group: The name's part in metric names; None for the primary group key.
         confidence: Of intervals.
-        min_count: Rows that a group needs to enter a gap.
+        min_count: Rows that a group or cell needs to enter a gap or to be the worst.
         cluster: Column that the accumulator's blocks are made of.
 
     Returns:
         Estimates by metric name, and the details: JSON-able, None for NaN (keys: `details.py`).
     """
     statistics = TradeoffStatistics(accumulator, confidence=confidence, min_count=min_count)
-    estimates = values(statistics, group)
+    worst = {model: {metric: worst_of(statistics, metric, model) for metric in METRICS} for model in SUFFIX}
+    estimates = values(statistics, group, worst)
     details = {
         "group": name,
         "primary": group is None,
         "confidence": confidence,
+        "quantile": statistics.z if math.isfinite(statistics.z) else None,
         "min_count": min_count,
         "cluster": cluster,
         "bins": accumulator.bins,
@@ -101,7 +97,7 @@ def summarise(
             for m, model in enumerate(MODELS)
         },
         "values": {str(key): _plain(estimate) for key, estimate in estimates.items()},
-        "tasks": {task: _task_details(statistics, t) for t, task in enumerate(statistics.tasks)},
+        "tasks": {task: _task_details(statistics, t, worst) for t, task in enumerate(statistics.tasks)},
         "histograms": _histograms(accumulator),
     }
     return estimates, details
@@ -112,12 +108,13 @@ def _plain(estimate: Estimate) -> dict[str, Any]:
     return {name: None if math.isnan(x) else float(x) for name, x in numbers.items()} | {"reason": estimate.reason}
 
 
-def _task_details(statistics: TradeoffStatistics, task: int) -> dict[str, Any]:
+def _task_details(statistics: TradeoffStatistics, task: int, worst: dict[int, WorstByMetric]) -> dict[str, Any]:
     return {
         model: {
             "rates": {kind: _rates(statistics, kind, m, task) for kind in RATE_KINDS},
-            "gaps": {kind: _gap(statistics, kind, m, task) for kind in ("fpr", "tpr")},
-            "worst_group": _worst(statistics, statistics.worst_groups(m)[task]),
+            "gaps": {kind: _gap(statistics, kind, m, task) for kind in GAP_KINDS},
+            "worst": {metric: _worst(statistics, metric, found[task]) for metric, found in worst[m].items()},
+            "design_effects": {kind: _effects(statistics, kind, m, task) for kind in GAP_KINDS},
         }
         for m, model in enumerate(MODELS)
     }
@@ -143,8 +140,21 @@ def _gap(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) -> d
     }
 
 
-def _worst(statistics: TradeoffStatistics, worst: WorstGroup) -> dict[str, Any]:
-    return _plain(worst.estimate) | {"group": None if worst.group is None else statistics.groups[worst.group]}
+def _worst(statistics: TradeoffStatistics, metric: str, worst: Worst) -> dict[str, Any]:
+    counts = ("negatives", "positives") if METRICS[metric] else ("count", "of")
+    return _plain(worst.estimate) | {
+        "group": None if worst.group is None else statistics.groups[worst.group],
+        "side": worst.side,
+        "left_out": [[statistics.groups[g], side] for g, side in worst.left_out],
+        **dict(zip(counts, worst.rows, strict=True)),
+    }
+
+
+def _effects(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) -> dict[str, Any]:
+    """Design effects of a rate, over all rows and of each group."""
+    each, pooled = statistics.design_effects(kind, model)
+    groups = {group: float(each[g, task]) for g, group in enumerate(statistics.groups)}
+    return {"all": float(pooled[task]), "groups": groups}
 
 
 def _histograms(accumulator: GroupAccumulator) -> dict[str, Any]:

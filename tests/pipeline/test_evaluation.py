@@ -108,6 +108,31 @@ def test_gate_on_interval_bounds_the_upper_end_and_counts_themselves():
     }
 
 
+def test_minima_become_lower_bounds_on_the_lower_end():
+    gate = GateSettings(
+        on="interval",
+        delta_p_min=-1,
+        negative_transfer_count_max=0,
+        worst_cell_error_max={"click": 0.4},
+        per_group={"age": GateBounds(worst_group_auc_min={"like": 0.6})},
+    )
+    found = tradeoff_spec(config(gate)).per_slice_thresholds
+    limits = {}
+    for key, thresholds in found.items():
+        (threshold,) = [each.threshold.value_threshold for each in thresholds.thresholds]
+        limits[key] = (
+            ("lower", threshold.lower_bound.value)
+            if threshold.HasField("lower_bound")
+            else ("upper", threshold.upper_bound.value)
+        )
+    assert limits == {
+        "delta_p/lower": ("lower", -1),
+        "negative_transfer_count/upper": ("upper", 0),
+        "worst_cell_error/click/upper": ("upper", 0.4),
+        "worst_group_auc/like@age/lower": ("lower", 0.6),
+    }
+
+
 def test_tfma_accepts_the_config():
     gate = GateSettings(arfg_max=0.9, are_max=1.1, per_group={"age": GateBounds(fpr_gap_max=0.2)})
     updated = tfma.utils.update_eval_config_with_defaults(config(gate), has_baseline=True, rubber_stamp=True)

@@ -211,6 +211,9 @@ def test_changes_in_words() -> None:
         (CellKey("arfg", "ratio"), "ARFG"),
         (CellKey("fpr_gap", "ratio", "click"), "click · FPR gap (ratio)"),
         (CellKey("worst_group_error", "baseline", "like"), "like · worst group error of the baseline"),
+        (CellKey("delta_p", "model"), "Δp in percent"),
+        (CellKey("error_difference", "model", "like"), "like · error minus single-task's of the model"),
+        (CellKey("worst_cell_auc", "model", "like", "age"), "like · worst cell AUC of the model · age"),
         (CellKey("tpr", "model", "like", "gender x age", "m x 29"), "like · TPR of the model · gender x age m x 29"),
     ],
 )

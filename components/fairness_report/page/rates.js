@@ -188,6 +188,8 @@ function drawRates() {
       `Small print: ${Math.round(1000 * DATA.confidence) / 10} % intervals. Grey, hatched and marked “few”: fewer than ${DATA.minCount} rows behind the rate.` +
         (unknown ? ` ${count(unknown)} rows without a value of ${rateState.key} are in no group.` : ''),
     ),
+    el('h3', {}, 'Worst groups, and worst cells of label and group'),
+    ...worstTable().filter((part) => part !== null),
   );
 }
 

@@ -51,7 +51,7 @@ function totalsTable() {
       cells(fromSummary(total.baseline), metric.format),
       cells(fromSummary(total.model), metric.format),
       total.ratio ? cells(ratio, decimal) : [decimal(ratio.value)],
-      [''],
+      metric.total === 'error' ? cells(fromSummary(DATA.totals[task].difference), signedPoints) : [''],
       '',
     ];
   });
@@ -62,6 +62,7 @@ function totalsTable() {
     ['model', true],
     ['ratio', true],
     ...(metric.gap ? [['Worst off']] : []),
+    ...(metric.total === 'error' ? [['difference, points', true]] : []),
   ];
   return scroll(
     'Totals by task',
@@ -81,6 +82,7 @@ function totalsTable() {
             el('td', { class: 'num', 'data-label': 'Model' }, model),
             el('td', { class: 'num', 'data-label': 'Ratio', title: reason || null }, ratio),
             metric.gap ? el('td', { 'data-label': 'Worst off' }, ends) : null,
+            metric.total === 'error' ? el('td', { class: 'num', 'data-label': 'Difference, points' }, ends) : null,
           ),
         ),
       ),

@@ -73,6 +73,7 @@ function startTraining() {
         model.kept_epoch,
       ),
       taskWeights(model),
+      weightPaths(model),
     ),
     el(
       'div',
@@ -94,6 +95,16 @@ function startTraining() {
     settingsTable(),
   );
   drawTraining(DATA.tasks[0]);
+}
+
+// Weights that a training moved, of all tasks together; nothing where they stood still.
+function weightPaths(model) {
+  const moved = Object.entries(model.tasks).filter(([, found]) => found.weight);
+  if (!moved.length) return null;
+  const series = moved.map(([task, found]) => ({ name: task, points: epochs(found.weight) }));
+  const figure = overEpochs('Task weights by epoch', series, { low: 0 }, model.kept_epoch);
+  figure.id = 'weight-paths';
+  return figure;
 }
 
 const taskWeights = (model) =>
@@ -170,18 +181,15 @@ function drawTraining(task) {
         el('p', { class: 'muted' }, 'This training had none.'),
       ),
     );
-  for (const [key, title] of [
-    ['strength', 'λ of this task'],
-    ['weight', 'Weight of this task'],
-  ])
-    if (found[key]) charts.push(overEpochs(title, [{ name: task, points: epochs(found[key]) }], {}, model.kept_epoch));
+  if (found.strength)
+    charts.push(overEpochs('λ of this task', [{ name: task, points: epochs(found.strength) }], {}, model.kept_epoch));
   if (found.gates) {
     const experts = found.gates.find((gates) => gates !== null).length;
     charts.push(
       overEpochs(
-        'Experts that this task’s gate uses',
+        found.gate_names ? 'What this task’s gate mixes' : 'Experts that this task’s gate uses',
         Array.from({ length: experts }, (_, e) => ({
-          name: `expert ${e + 1}`,
+          name: found.gate_names?.[e] ?? `expert ${e + 1}`,
           points: epochs(found.gates.map((gates) => (gates ? gates[e] : null))),
         })),
         { low: 0, high: 1 },

@@ -93,7 +93,7 @@ def run_of(rows: Rows, **changes: Any) -> RunInputs:
         found = summarise(accumulator, key, suffix(key, keys))[1]
         details[key] = json.loads(json.dumps(found, allow_nan=False))
     results = [
-        gate._judge(bound, details[bound.group or keys[0]]) for bound in gate.bounds(settings.gate, rows.tasks, keys)
+        gate.judge(bound, details[bound.group or keys[0]]) for bound in gate.bounds(settings.gate, rows.tasks, keys)
     ]
     reasons = [result.sentence for result in results if not result.ok]
     return RunInputs(
@@ -230,10 +230,18 @@ def refused(rows: Rows) -> RunInputs:
     """A run whose gate refuses: bounds of every kind, of which some hold."""
     bounds = {
         "are_max": 0.5, "arfg_max": 0.1, "fpr_gap_max": {"click": 0.02, "like": 0.9}, "fpr_gap_ratio_max": 0.1,
-        "tpr_gap_max": 0.01, "worst_group_error_max": 0.05, "min_negatives": 5000, "min_positives": 10,
-        "per_group": {"age": {"fpr_gap_max": 0.9}},
+        "tpr_gap_max": 0.01, "worst_group_error_max": 0.05, "worst_group_auc_min": 0.99,
+        "worst_cell_error_max": {"like": 0.01}, "worst_cell_auc_min": {"click": 0.1}, "delta_p_min": 90,
+        "error_difference_max": {"like": -0.5}, "negative_transfer_count_max": 0, "min_negatives": 5000, "min_positives": 10,
+        "per_group": {"age": {"fpr_gap_max": 0.9, "worst_cell_error_max": {"click": 0.99}}},
     }  # fmt: skip
     return run_of(rows, gate=bounds)
+
+
+@pytest.fixture(scope="session")
+def swapped(rows: Rows) -> RunInputs:
+    """A run whose candidate is the model of `rows` that is the more unfair, and the worse."""
+    return run_of(Rows(rows.tasks, rows.labels, rows.known, rows.scores[::-1], rows.groups, rows.thresholds))
 
 
 @pytest.fixture(scope="session")

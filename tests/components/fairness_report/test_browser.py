@@ -124,6 +124,64 @@ def test_the_table_shows_the_rates_of_the_rows(opened: Any, rows: Any) -> None:
         assert text.startswith(f"{100 * rows.rate('fpr', 'model', task, 'gender', group):.1f} %")
 
 
+WORST_ROWS = """return [...document.querySelectorAll('#worst-table tbody tr')].map((row) =>
+  [row.dataset.task, row.dataset.metric, ...[...row.querySelectorAll('td.num')].map((cell) => cell.textContent)])"""
+
+
+def test_the_worst_groups_and_cells_are_those_of_the_summary(opened: Any, run: Any, rows: Any) -> None:
+    tasks = compose(run)["tasks"]
+    for key in ("gender", "age"):
+        choose(opened, "rate-key", key)
+        found = opened.run(WORST_ROWS)
+        assert [task for task, *_ in found] == [task for task in rows.tasks for _ in range(4)]
+        for task, metric, baseline, model, of in found:
+            expected = (tasks[task] if key == "gender" else tasks[task]["worst"]["age"])[metric]
+            for text, who in ((baseline, "baseline"), (model, "model")):
+                value = expected[who]["value"]
+                assert text.startswith(f"{100 * value:.1f} %" if "error" in metric else f"{value:.3f}")
+                assert expected[who]["group"] in text
+            assert int(of.replace(",", "")) > 0
+    assert not opened.run("return document.getElementById('worst-left-out')")
+    choose(opened, "rate-task", "click")
+    assert {task for task, *_ in opened.run(WORST_ROWS)} == {"click"}
+
+
+def test_cells_that_are_left_out_are_named(browser: Any, report: Any, made: Any, rows: Any) -> None:
+    few = rows.groups["gender"].copy()
+    few[np.flatnonzero(rows.known[:, 0] & (rows.labels[:, 0] == 0))[:2]] = "<few>"
+    groups = {"gender": few}
+    changed = made.Rows(rows.tasks, rows.labels, rows.known, rows.scores, groups, rows.thresholds)
+    browser.open(report(made.run_of(changed)))
+    browser.wait("return document.getElementById('worst-left-out')")
+    text = browser.run("return document.getElementById('worst-left-out').textContent")
+    assert "left out: no rows" in text and "Error, worst cell: <few>, positives" in text
+    assert "AUC, worst cells: <few>, BNSP (like, click)" in text
+
+
+def test_errors_are_shown_with_their_difference(opened: Any, run: Any) -> None:
+    choose(opened, "rate-metric", "error")
+    differences = column(opened, "gap-table", "td:last-child")
+    for text, figures in zip(differences, compose(run)["tasks"].values(), strict=True):
+        assert text.startswith(f"{100 * figures['error_difference']['model']['value']:.1f}".replace("-", "−"))
+
+
+def test_gates_and_weights_are_drawn_with_their_names(browser: Any, report: Any, made: Any, rows: Any) -> None:
+    run = made.run_of(rows)
+    for number, record in enumerate(run.training["candidate"]["history"]):
+        for task, weight in (("like", 0.1 * number), ("click", 1 - 0.1 * number)):
+            record["tasks"][task] = {**record["tasks"][task], "weight": weight, "gates": [0.3, 0.7]}
+    run.training["candidate"]["gate_names"] = {"like": ["public", "private of like"]}
+    browser.open(report(run))
+    browser.wait("return document.querySelector('#training-charts svg') && document.querySelector('#weight-paths svg')")
+    assert "click" in browser.run("return document.getElementById('weight-paths').textContent")
+    text = browser.run("return document.getElementById('training-charts').textContent")
+    assert "What this task’s gate mixes" in text and "private of like" in text and "expert 1" not in text
+    choose(browser, "training-task", "click")
+    text = browser.run("return document.getElementById('training-charts').textContent")
+    assert "Experts that this task’s gate uses" in text and "expert 2" in text
+    assert browser.errors() == []
+
+
 def test_sorting_by_a_column_and_back(opened: Any) -> None:
     opened.run("document.querySelector('[data-sort=model] button').click()")
     values = [float(text.split(" %")[0]) for text in column(opened, "rate-table", ".model")]

@@ -55,6 +55,9 @@ def test_what_the_run_knows_is_filled_in(run: Any, rows: Any, picture: dict[str,
     rate = next(m for m in metrics if m["type"] == "click: false positive rate" and m["slice"] == "age: old")
     assert rate["value"] == pytest.approx(rows.rate("fpr", "model", "click", "age", "old"))
     assert rate["confidence_interval"]["lower_bound"] < rate["value"] < rate["confidence_interval"]["upper_bound"]
+    assert {"Δp in percent, higher is better", "like: error in the worst cell of label and group"} <= {
+        m["type"] for m in metrics
+    }
     assert {"ARFG", "ARE", "like: AUC", "like: error", "like: FPR gap"} <= {m["type"] for m in metrics}
     assert card["model_details"]["version"]["name"] == run.run_id
     assert "mmoe, 1,234 parameters" in card["model_parameters"]["model_architecture"]

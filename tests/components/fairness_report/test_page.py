@@ -68,9 +68,29 @@ def test_the_page_links_to_files_beside_it_only(read: Reader) -> None:
 def test_the_verdict_stands_in_the_markup_without_any_script(report: Any, refused: Any) -> None:
     text = report(refused).read_text()
     assert '<h2 id="verdict-title">Refused, and not pushed</h2>' in text
-    assert text.count("✕ fails") == len(refused.judged.reasons) and text.count("✓ holds") == 16 - len(
-        refused.judged.reasons
+    failed = len(refused.judged.reasons)
+    assert text.count("✕ fails") == failed and text.count("✓ holds") == len(refused.judged.bounds) - failed
+
+
+def test_transfer_and_the_worst_stand_in_the_markup_without_any_script(report: Any, run: Any, swapped: Any) -> None:
+    markup = report(swapped).read_text().split('<script type="application/json"')[0]
+    transfer = markup.split('id="negative-transfer"')[1].split("</ul>")[0]
+    assert (
+        transfer.count("<li>Surely") == 2 and '<span class="task">like</span>: error <span class="figure">+' in transfer
     )
+    change = markup.split('id="delta-p"')[1].split("</div>")[0]
+    assert re.search(r"</abbr> −\d+\.\d % \(−\d+\.\d to −\d+\.\d %\), above 0 is better", change)
+    assert "Where most are wrong, by label and group" in markup and "wrong predictions, from" in markup
+    markup = report(run).read_text().split('<script type="application/json"')[0]
+    assert "None of 2, not even possibly." in markup
+
+
+def test_a_task_without_any_label_leaves_negative_transfer_undefined(made: Any, report: Any, rows: Any) -> None:
+    known = rows.known.copy()
+    known[:, 0] = False
+    lacking = made.Rows(rows.tasks, rows.labels, known, rows.scores, rows.groups, rows.thresholds)
+    text = report(made.run_of(lacking)).read_text()
+    assert "Undefined: no label of task `like` is known." in text.split('<script type="application/json"')[0]
 
 
 def test_a_model_that_passed_and_was_not_pushed_is_not_said_to_be(report: Any, run: Any) -> None:
@@ -107,7 +127,8 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 @pytest.mark.parametrize(
     ("value", "unit", "signed", "text"),
     [(0.041, "points", False, "4.1 points"), (-0.041, "points", True, "−4.1 points"), (0.041, "points", True, "+4.1 points"),
-     (0.25, "percent", False, "25.0 %"), (1951, "count", True, "+1,951"), (1.0333, "ratio", False, "1.033"),
+     (0.25, "percent", False, "25.0 %"), (-1.25, "change", True, "−1.2 %"), (2.0, "change", True, "+2.0 %"),
+     (1951, "count", True, "+1,951"), (1.0333, "ratio", False, "1.033"),
      (None, "ratio", False, "undefined")],
 )  # fmt: skip
 def test_values_with_their_unit(value: Any, unit: str, signed: bool, text: str) -> None:
@@ -117,4 +138,5 @@ def test_values_with_their_unit(value: Any, unit: str, signed: bool, text: str) 
 def test_intervals() -> None:
     assert interval(None) == "unbounded"
     assert interval([0.01, 0.05], "points") == "1.0 to 5.0 points"
+    assert interval([-1.5, 2.0], "change") == "−1.5 to 2.0 %"
     assert interval([0.9, 1.1]) == "0.900 to 1.100"

@@ -17,7 +17,8 @@ from components.fairness_report.summary import compose
 from components.fairness_report.tfma_section import tfma_data
 from components.fairness_report.tradeoff_section import tradeoff_data
 from components.fairness_report.training_section import training_data
-from components.fairness_report.verdict_section import verdict_data, widened_gaps
+from components.fairness_report.verdict_section import transfer, verdict_data, widened_gaps
+from components.tradeoff_metrics.worst import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +71,9 @@ def test_the_verdict_lists_what_failed_first(refused: Any) -> None:
     units = {bound["metric"]: bound["unit"] for bound in found["bounds"]}
     assert units == {
         "are": "ratio", "arfg": "ratio", "fpr_gap": "points", "fpr_gap_ratio": "ratio", "tpr_gap": "points",
-        "worst_group_error": "percent", "min_negatives": "count", "min_positives": "count",
+        "worst_group_error": "percent", "min_negatives": "count", "min_positives": "count", "worst_group_auc": "ratio",
+        "worst_cell_error": "percent", "worst_cell_auc": "ratio", "delta_p": "change", "error_difference": "points",
+        "negative_transfer_count": "count",
     }  # fmt: skip
 
 
@@ -84,6 +87,44 @@ def test_the_largest_gap_of_a_task_is_over_all_keys_with_enough_rows(made: Any, 
         assert f"*{task}*" in plain(entry["parts"])
     too_few = made.run_of(rows, report={"min_count": 5000})
     assert verdict_data(too_few, compose(too_few))["largest"] == []
+
+
+def test_negative_transfer_lists_who_is_worse(run: Any, swapped: Any) -> None:
+    assert transfer(run) == []
+    found = transfer(swapped)
+    assert [(entry["task"], entry["surely"]) for entry in found] == [("like", True), ("click", True)]
+    values = swapped.primary["values"]["error_difference/like"]
+    assert plain(found[0]["parts"]).startswith(f"*like*: error +{100 * values['value']:.1f} points (+")
+
+
+def test_the_worst_cell_of_a_task_is_over_all_keys_with_enough_rows(made: Any, rows: Any, run: Any) -> None:
+    found = verdict_data(run, compose(run))["worst"]
+    for task, entry in zip(rows.tasks, found, strict=True):
+        cells = {
+            (key, group, kind): rate if kind == "fpr" else 1 - rate
+            for key, column in rows.groups.items()
+            for group in np.unique(column)
+            for kind in ("fpr", "tpr")
+            for rate in [rows.rate(kind, "model", task, key, group)]
+        }
+        key, group, _ = max(cells, key=lambda cell: cells[cell])
+        assert entry["key"] == key and entry["value"] == pytest.approx(max(cells.values()))
+        assert plain(entry["parts"]).startswith(f"{group} in *{task}*: {100 * entry['value']:.1f} % wrong predictions")
+    too_few = made.run_of(rows, report={"min_count": 5000})
+    assert verdict_data(too_few, compose(too_few))["worst"] == []
+
+
+def test_the_table_of_the_worst_agrees_with_the_summary(run: Any, summary: dict[str, Any]) -> None:
+    found = rates_data(run, summary)
+    for task, figures in summary["tasks"].items():
+        for key, expected in (("gender", figures), ("age", figures["worst"]["age"])):
+            assert set(found[key]["worst"][task]) == set(METRICS)
+            for metric in METRICS:
+                for who in ("model", "baseline"):
+                    shown = found[key]["worst"][task][metric][who]
+                    assert shown["value"] == short(expected[metric][who]["value"])
+                    assert (shown["group"], shown["side"]) == tuple(expected[metric][who][k] for k in ("group", "side"))
+                    assert shown["of"] > 0
 
 
 def test_gaps_that_widened_are_named_unless_a_bound_guards_them(made: Any, rows: Any, run: Any) -> None:
@@ -163,8 +204,18 @@ def test_training_curves_and_weights(made: Any, rows: Any) -> None:
     assert "strength" not in task and "gates" not in task
     for record in run.training["candidate"]["history"]:
         record["tasks"]["like"] = {**record["tasks"]["like"], "strength": 0.3, "gates": [0.9, 0.1]}
-    task = training_data(run)["model"]["tasks"]["like"]
-    assert task["strength"] == [0.3] * 4 and task["gates"][0] == [0.9, 0.1]
+        record["tasks"]["click"] = {**record["tasks"]["click"], "weight": 0.25}
+    run.training["candidate"]["gate_names"] = {"like": ["public", "private of <like>"]}
+    found = training_data(run)["model"]["tasks"]
+    assert found["like"]["strength"] == [0.3] * 4 and found["like"]["gates"][0] == [0.9, 0.1]
+    assert found["like"]["gate_names"] == ["public", "private of <like>"] and found["click"]["weight"] == [0.25] * 4
+    # A task without gates has no names, and gates without names have none.
+    assert "gate_names" not in found["click"]
+    del run.training["candidate"]["gate_names"]
+    assert "gate_names" not in training_data(run)["model"]["tasks"]["like"]
+    run.training["candidate"]["gate_names"] = {"like": ["public"]}
+    with pytest.raises(ValueError, match=r"task `like`: expected as many `gates` as `gate_names` \['public'\]"):
+        training_data(run)
 
 
 def test_the_data_section(run: Any, summary: dict[str, Any], rows: Any) -> None:

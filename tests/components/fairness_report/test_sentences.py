@@ -11,10 +11,10 @@ from components.fairness_report.sentences import (
     bound_sentence,
     gap_evidence,
     gap_sentence,
-    percent,
     plain,
-    points,
+    worst_parts,
 )
+from components.fairness_report.units import in_unit, percent, points, unit
 
 
 def details() -> dict[str, Any]:
@@ -25,7 +25,12 @@ def details() -> dict[str, Any]:
         return {
             "rates": {"fpr": rates, "tpr": rates, "error": rates},
             "gaps": {"fpr": gap, "tpr": gap},
-            "worst_group": {"group": high},
+            "worst": {
+                "worst_group_error": {"group": high, "side": "", "value": 0.241, "count": 290, "of": 1203},
+                "worst_cell_error": {"group": low, "side": "positives", "value": 0.3, "count": 3, "of": 1000},
+                "worst_group_auc": {"group": low, "side": "", "value": 0.7, "negatives": 1203, "positives": 77},
+                "worst_cell_auc": {"group": low, "side": "bpsn", "value": 0.6, "negatives": 1203, "positives": 77},
+            },
         }
 
     tasks = {"click": {"candidate": model(0.241, 0.2), "baseline": model(0.3, 0.2)}}
@@ -33,15 +38,17 @@ def details() -> dict[str, Any]:
         "fpr_gap/click": {"reason": "a gap needs two groups"},
         "arfg": {"reason": "the baseline's FPR gap of task `click` is 0"},
         "fpr_gap_ratio/click": {"value": 0.41},
+        "error_difference/click": {"value": 0.012, "lower": 0.001, "upper": 0.02},
+        "error_ratio/click": {"value": 1.02},
     }
     return {"tasks": tasks, "values": values}
 
 
 def result(setting: str, metric: str, value: float, limit: float, task: str | None = "click", **changes: Any) -> Any:
-    from components.tradeoff_metrics.gate import Bound, BoundResult
+    from components.tradeoff_metrics.bounds import Bound, BoundResult
     from components.tradeoff_metrics.names import MetricName
 
-    group = None if metric == "are" else "gender"
+    group = None if metric in ("are", "delta_p", "negative_transfer_count", "error_difference") else "gender"
     bound = Bound(setting, MetricName(metric, task), group, limit, changes.pop("on_interval", False))
     return BoundResult(bound, value, changes.get("lower", 0.0), changes.get("upper", 1.0), False, "")
 
@@ -60,6 +67,17 @@ def result(setting: str, metric: str, value: float, limit: float, task: str | No
          "(10.0 points), limit 0.3, from 1,203 negatives"),
         ("worst_group_error_max", "worst_group_error", 0.241, 0.2,
          "women in *click*: 24.1 % wrong predictions, limit 20.0 %, from 1,203 rows"),
+        ("worst_cell_error_max", "worst_cell_error", 0.3, 0.2,
+         "men in *click*: 30.0 % wrong predictions, limit 20.0 %, from 1,000 positives"),
+        ("worst_group_auc_min", "worst_group_auc", 0.7, 0.75,
+         "men in *click*: AUC 0.700, at least 0.75, from 1,203 negatives and 77 positives"),
+        ("worst_cell_auc_min", "worst_cell_auc", 0.6, 0.75,
+         "men in *click*: AUC 0.600, its negatives against the positives of the others, at least 0.75, from 1,203 negatives "
+         "and 77 positives"),
+        ("error_difference_max", "error_difference", 0.012, 0.005,
+         "*click*: 1.2 points more wrong predictions than the single-task model, limit 0.5"),
+        ("error_difference_max", "error_difference", -0.012, -0.02,
+         "*click*: 1.2 points fewer wrong predictions than the single-task model, limit −2.0"),
         ("min_negatives", "min_negatives", 988, 1000, "men in *click*: 988 known negatives, at least 1,000"),
     ],
 )  # fmt: skip
@@ -70,6 +88,41 @@ def test_a_bound_of_a_task(setting: str, metric: str, value: float, limit: float
 def test_a_bound_over_tasks() -> None:
     sentence = plain(bound_sentence(result("arfg_max", "arfg", 0.9, 0.8, task=None), details()))
     assert sentence == "Gaps between the groups of gender (ARFG): 0.900 times those of single-task models, limit 0.8"
+
+
+def test_changes_against_single_task_models() -> None:
+    sentence = plain(bound_sentence(result("delta_p_min", "delta_p", -2.04, -1, task=None), details()))
+    assert sentence == (
+        "Mean relative change of the error (Δp, higher is better): −2.0 % against single-task models, at least −1 %"
+    )
+    sentence = plain(
+        bound_sentence(result("negative_transfer_count_max", "negative_transfer_count", 1, 0, None), details())
+    )
+    assert sentence == "Tasks that are surely worse than their single-task model: 1, limit 0 (surely *click*)"
+
+
+def test_the_lower_end_of_a_minimum_is_named() -> None:
+    found = result("delta_p_min", "delta_p", 1.0, 0, task=None, on_interval=True, lower=-0.5)
+    assert plain(bound_sentence(found, details())).endswith("; lower end −0.5 %")
+    found = result("worst_group_auc_min", "worst_group_auc", 0.7, 0.6, on_interval=True, lower=math.nan)
+    assert plain(bound_sentence(found, details())).endswith("; lower end unbounded")
+
+
+def test_each_metric_has_its_unit() -> None:
+    units = {
+        "delta_p": "change",
+        "worst_cell_error": "percent",
+        "error_difference": "points",
+        "worst_cell_auc": "ratio",
+    }
+    assert {metric: unit(metric) for metric in units} == units
+    assert unit("negative_transfer_count") == unit("min_positives") == "count"
+    assert in_unit("error_difference", -0.004) == "−0.4 points" and in_unit("worst_group_auc", 0.71) == "0.710"
+
+
+def test_the_worst_is_told_with_its_rows() -> None:
+    worst = details()["tasks"]["click"]["candidate"]["worst"]["worst_cell_error"]
+    assert plain(worst_parts("worst_cell_error", worst)) == "30.0 % wrong predictions, from 1,000 positives"
 
 
 def test_an_undefined_value_says_why() -> None:

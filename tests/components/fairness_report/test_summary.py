@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -56,7 +57,7 @@ def test_bounds_have_their_margin(refused: Any) -> None:
     summary = compose(refused)
     assert not summary["blessed"] and summary["pushed"] is None
     by_name = {(b["metric"], b["task"], b["group"]): b for b in summary["bounds"]}
-    assert len(by_name) == len(refused.judged.bounds) == 16
+    assert len(by_name) == len(refused.judged.bounds) == 24
     failed = by_name["fpr_gap", "click", "gender"]
     assert not failed["ok"] and failed["margin"] == pytest.approx(0.02 - failed["value"]) and failed["margin"] < 0
     assert by_name["fpr_gap", "like", "gender"]["ok"]
@@ -67,10 +68,58 @@ def test_bounds_have_their_margin(refused: Any) -> None:
     assert summary["reasons"] == [b["sentence"] for b in summary["bounds"] if not b["ok"]]
 
 
+def test_against_single_task_models(summary: dict[str, Any], rows: Any) -> None:
+    wrong = (rows.scores > np.asarray(rows.thresholds)[:, None, :]) != rows.labels
+    error = np.array([[wrong[m, rows.known[:, t], t].mean() for t in (0, 1)] for m in (0, 1)])
+    assert summary["delta_p"]["value"] == pytest.approx(100 * np.mean((error[1] - error[0]) / error[1]))
+    assert summary["delta_p"]["value"] == pytest.approx(-100 * (summary["are"]["value"] - 1))
+    for t, task in enumerate(rows.tasks):
+        found = summary["tasks"][task]["error_difference"]["model"]
+        assert found["value"] == pytest.approx(error[0, t] - error[1, t])
+        assert found["interval"][0] < found["value"] < found["interval"][1]
+    # The candidate is the better one in both tasks.
+    assert summary["negative_transfer_count"]["value"] == 0
+    assert summary["negative_transfer"] == {"surely": [], "possibly": []}
+
+
+def test_tasks_that_are_worse_are_named(swapped: Any) -> None:
+    found = compose(swapped)
+    assert found["negative_transfer_count"] == {"value": 2.0, "interval": [2.0, 2.0], "reason": ""}
+    assert found["negative_transfer"] == {"surely": ["like", "click"], "possibly": []} and found["delta_p"]["value"] < 0
+
+
+def test_worst_groups_and_cells(summary: dict[str, Any], rows: Any) -> None:
+    for task in rows.tasks:
+        for who in ("model", "baseline"):
+            for key, found in (("gender", summary["tasks"][task]), ("age", summary["tasks"][task]["worst"]["age"])):
+                groups = np.unique(rows.groups[key])
+                errors = {g: rows.rate("error", who, task, key, g) for g in groups}
+                worst = found["worst_group_error"][who]
+                assert worst["group"] == max(errors, key=lambda g: errors[g])
+                assert worst["value"] == pytest.approx(max(errors.values()))
+                cells = {(g, "negatives"): rows.rate("fpr", who, task, key, g) for g in groups}
+                cells |= {(g, "positives"): 1 - rows.rate("tpr", who, task, key, g) for g in groups}
+                cell = found["worst_cell_error"][who]
+                assert cell["value"] == pytest.approx(max(cells.values()))
+                assert cells[cell["group"], cell["side"]] == pytest.approx(cell["value"])
+                aucs = {g: cells[who]["auc"]["value"] for g, cells in summary["tasks"][task]["groups"][key].items()}
+                auc = found["worst_group_auc"][who]
+                assert auc["value"] == pytest.approx(min(aucs.values())) == aucs[auc["group"]]
+                assert auc["interval"] == pytest.approx(
+                    summary["tasks"][task]["groups"][key][auc["group"]][who]["auc"]["interval"]
+                )
+                assert found["worst_cell_auc"][who]["value"] <= auc["value"] + 1e-12
+    assert set(summary["tasks"]["like"]["worst"]) == {"age"}
+
+
 def test_a_gate_on_the_interval_takes_the_margin_from_its_end(made: Any, rows: Any) -> None:
     summary = compose(made.run_of(rows, gate={"arfg_max": 0.8, "on": "interval"}))
     (bound,) = summary["bounds"]
     assert bound["on"] == "interval" and bound["margin"] == pytest.approx(0.8 - bound["interval"][1])
+    # The lower end of a minimum.
+    summary = compose(made.run_of(rows, gate={"delta_p_min": -2, "on": "interval"}))
+    (bound,) = summary["bounds"]
+    assert bound["minimum"] and bound["margin"] == pytest.approx(bound["interval"][0] + 2)
 
 
 def counts(**changes: Any) -> dict[str, Any]:

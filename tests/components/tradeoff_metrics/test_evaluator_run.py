@@ -33,6 +33,14 @@ def hand_made_rows():
            gaps 0.75 and 0.5, ratio 3/2; errors (3+0+1)/14 = 4/14 and (3+1+2)/14 = 6/14, ratio 2/3
     ARFG = (1/2 + 3/2) / 2 = 1, ARE = (4/7 + 2/3) / 2 = 13/21.
     Worst group, candidate: click f (1+1)/7, m 2/7: 2/7; like f 3/7, m 1/7: f, 3/7.
+    Worst cell: click f positives 1/2 (FNR), baseline m negatives 4/5; like f negatives 3/4, of both models.
+    AUC, a model's scores being two values: click f (2 positives, one above): of 2 × 5 pairs, the positive above beats 4
+    and ties 1, the one below ties 4: (4 + 1/2 + 4/2) / 10 = 0.65; m: both above, beat 3 and tie 2 of 5: 0.8. like f: 3 above
+    beat 1 and tie 3 of 4: 0.625; m: two above beat 4, one below ties 4: (4 + 4 + 2) / 12 = 5/6.
+    BPSN f in like: positives of m, two above and one below, against f's negatives, 3 above and 1 below:
+    (2 (1 + 3/2) + 1/2) / 12 = 5.5/12, the lowest of all. click: BNSP f (positives of f against negatives of m, 2 above and 3
+    below): (3 + 2/2 + 3/2) / 10 = 0.55.
+    Δp = −100 (13/21 − 1) = 800/21. Errors differ by −3/14 and −2/14: no task is worse.
     """
     click = {
         "f": [(0, 1, 1), (0, 0, 1), (0, 0, 0), (0, 0, 0), (0, 0, 0), (1, 0, 1), (1, 1, 1)],
@@ -62,7 +70,17 @@ def hand_made_rows():
 
 
 EVALUATION = EvaluationSettings(fairness_thresholds=(0.25, 0.5), slice_negative_kinds=False)
-GATE = GateSettings(arfg_max=1.05, are_max=0.7, min_negatives=40, per_group={"age": GateBounds(min_positives=5)})
+GATE = GateSettings(
+    arfg_max=1.05,
+    are_max=0.7,
+    delta_p_min=30,
+    negative_transfer_count_max=0,
+    error_difference_max=-0.1,
+    worst_group_auc_min=0.6,
+    worst_cell_error_max={"click": 0.5},
+    min_negatives=40,
+    per_group={"age": GateBounds(min_positives=5, worst_cell_auc_min=0.1)},
+)
 TASK_THRESHOLDS = [("like", 0.5), ("click", "base_rate")]
 GROUPS = ["gender", "age"]
 
@@ -124,13 +142,26 @@ def test_evaluator_computes_the_hand_made_example(evaluated):
         "error_difference/like": -2 / 14,
         "worst_group_error/click": 2 / 7,
         "worst_group_error/like": 3 / 7,
-        "negative_transfer": 0,
+        "worst_group_error_baseline/click": 5 / 7,
+        "worst_cell_error/click": 0.5,
+        "worst_cell_error_baseline/click": 0.8,
+        "worst_cell_error/like": 0.75,
+        "worst_group_auc/click": 0.65,
+        "worst_group_auc/like": 0.625,
+        "worst_cell_auc/click": 0.55,
+        "worst_cell_auc/like": 5.5 / 12,
+        "delta_p": 800 / 21,
+        "error_difference/click": -3 / 14,
+        "negative_transfer_count": 0,
+        "negative_transfer_count/upper": 0,
         "min_negatives/click": 5 * COPIES,
         "min_positives/like": 3 * COPIES,
     }
     found = ours(evaluated[0])
     for name, value in expected.items():
         assert found[name] == pytest.approx(value, abs=1e-12), name
+    assert found["delta_p/lower"] == pytest.approx(100 * (1 - found["are/upper"]))
+    assert found["worst_cell_auc/like/lower"] < 5.5 / 12 < found["worst_cell_auc/like/upper"]
     assert found["are/lower"] < 13 / 21 < found["are/upper"]
     assert found["arfg/lower"] < 1 < found["arfg/upper"]
 
@@ -160,7 +191,7 @@ def test_evaluator_blesses_and_the_verdict_agrees(evaluated):
     assert os.listdir(blessing) == ["BLESSED"]
     result = verdict(evaluation, GATE, TASKS, GROUPS)
     assert result.blessed and result.reasons == []
-    assert len(result.bounds) == 2 + 2 + 2
+    assert len(result.bounds) == 3 + 2 + 1 + 2 + 1 + 2 + 2 + 2
 
 
 def test_details_are_read_back(evaluated):

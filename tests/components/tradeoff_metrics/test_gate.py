@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tensorflow_model_analysis.evaluators import metrics_validator
 from tensorflow_model_analysis.writers import metrics_plots_and_validations_writer as tfma_writer
 
-from components.tradeoff_metrics.gate import bounds, verdict
+from components.tradeoff_metrics.bounds import bounds
+from components.tradeoff_metrics.gate import verdict
 from components.tradeoff_metrics.metrics import TradeoffCombiner
 from components.tradeoff_metrics.settings import EvaluationSettings, GateBounds, GateSettings
 from pipeline.evaluation import build_eval_config
@@ -78,12 +79,18 @@ def test_all_bounds_hold(tmp_path):
         fpr_gap_ratio_max=0.6,
         tpr_gap_max=0,
         worst_group_error_max=0.2,
+        worst_group_auc_min=0.85,
+        worst_cell_error_max=0.2,
+        worst_cell_auc_min=0.85,
+        delta_p_min=45,
+        error_difference_max=-0.05,
+        negative_transfer_count_max=0,
         min_negatives=100,
         min_positives={"like": 50},
     )
     result = judge(tmp_path, gate)
     assert result.blessed and result.reasons == []
-    assert len(result.bounds) == 2 + 5 * 2 + 1
+    assert len(result.bounds) == 4 + 9 * 2 + 1
     assert all(bound.ok and "within the bound" in bound.sentence for bound in result.bounds)
 
 
@@ -100,6 +107,27 @@ def test_all_bounds_hold(tmp_path):
             "the error of task `like` in the worst group of `gender` is 0.1333 [0.088, 0.197], above the bound 0.1: "
             "`f` 0.1333 (20 of 150 rows)",
         ),
+        # All positives of f score 1, as 20 of its 100 negatives do: AUC 0.9, variance (20 · 0.16 + 80 · 0.01) / (100 · 99).
+        (
+            {"worst_group_auc_min": {"like": 0.95}},
+            "the AUC of task `like` in the worst group of `gender` is 0.9 [0.8531, 0.9331], below the bound 0.95: `f` 0.9 "
+            "(100 negatives, 50 positives)",
+        ),
+        (
+            {"worst_cell_auc_min": {"like": 0.95}},
+            "the lowest subgroup, BPSN or BNSP AUC of task `like` over the groups of `gender` is 0.9 [0.8531, 0.9331], "
+            "below the bound 0.95: `f` 0.9, its negatives against its positives (100 negatives, 50 positives)",
+        ),
+        (
+            {"worst_cell_error_max": {"click": 0.1}},
+            "the error of task `click` in the worst cell of label and group of `gender` is 0.2 [0.1334, 0.2888], above the "
+            "bound 0.1: `f` 0.2 (20 of 100 negatives)",
+        ),
+        (
+            {"error_difference_max": {"click": -0.1}},
+            "the error of task `click` minus that of the single-task baseline is -0.08333 [-0.1146, -0.05206], above the "
+            "bound -0.1: 0.08333 against 0.1667",
+        ),
         (
             {"min_negatives": {"like": 101}},
             "the number of known negatives of task `like` in the smallest group of `gender` is 100, below the bound 101: "
@@ -111,6 +139,68 @@ def test_a_failed_bound_is_told_with_task_group_value_interval_counts_and_limit(
     result = judge(tmp_path, GateSettings(**gate))
     assert not result.blessed
     assert result.reasons == [expected]
+
+
+def worse(tmp_path, gate, surely=40):
+    """The candidate of `surely` more false positives than the baseline among 100 negatives, and none less."""
+    parts = [
+        cells("f", "old", 0, (1, 0), surely),
+        cells("f", "old", 0, (1, 1), 10),
+        cells("f", "old", 0, (0, 0), 90 - surely),
+    ]
+    return judge(tmp_path, gate, [*parts, cells("m", "young", 1, (1, 1), 50)])
+
+
+def test_negative_transfer_names_the_tasks(tmp_path):
+    result = worse(tmp_path, GateSettings(negative_transfer_count_max=1))
+    assert result.reasons == [
+        "the number of tasks that are surely worse than the single-task baseline is 2 [2, 2], above the bound 1: surely "
+        "`like` +0.2667, `click` +0.2667"
+    ]
+    (tmp_path / "a").mkdir()
+    assert worse(tmp_path / "a", GateSettings(negative_transfer_count_max=2)).blessed
+
+
+def test_on_interval_a_task_that_is_possibly_worse_counts(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert worse(tmp_path / "a", GateSettings(negative_transfer_count_max=0), surely=1).blessed
+    result = worse(tmp_path / "b", GateSettings(on="interval", negative_transfer_count_max=0), surely=1)
+    assert result.reasons == [
+        "the number of tasks that are surely worse than the single-task baseline is 0 [0, 2]; its upper end is above the "
+        "bound 0: possibly `like` +0.006667, `click` +0.006667"
+    ]
+
+
+def test_delta_p_and_minima_are_held_against_the_lower_end(tmp_path):
+    gate = GateSettings(on="interval", delta_p_min=45, worst_group_auc_min={"like": 0.87})
+    assert [(bound.key, bound.end) for bound in bounds(gate, TASKS, GROUPS)] == [
+        ("delta_p/lower", "lower"),
+        ("worst_group_auc/like/lower", "lower"),
+    ]
+    result = judge(tmp_path, gate)
+    delta, auc = result.reasons
+    assert delta.startswith("Δp in percent (higher is better) is 50 [")
+    assert "; its lower end is below the bound 45: `like` 50, `click` 50" in delta
+    assert "is 0.9 [0.8531, 0.9331]; its lower end is below the bound 0.87: `f` 0.9" in auc
+    assert [bound.compared for bound in result.bounds] == [bound.lower for bound in result.bounds]
+
+
+def test_cells_with_too_few_rows_are_named_by_a_bound_that_fails(tmp_path):
+    # No positive of m.
+    parts = [cells("f", "old", 0, (1, 0), 6), cells("f", "old", 1, (1, 1), 5), cells("m", "old", 0, (0, 0), 5)]
+    parts.append(cells("f", "old", 0, (0, 0), 5))
+    result = judge(tmp_path, GateSettings(worst_cell_error_max={"like": 0.5}), parts)
+    assert result.reasons[0].endswith("`f` 0.5455 (6 of 11 negatives); too few rows: `m` positives")
+
+
+def test_a_perfect_auc_fails_on_interval_with_the_reason(tmp_path):
+    parts = [cells(group, "old", label, (label, label), 20) for group in "fm" for label in (0, 1)]
+    result = judge(tmp_path, GateSettings(on="interval", worst_group_auc_min={"like": 0.9}), parts)
+    assert result.reasons == [
+        "the AUC of task `like` in the worst group of `gender` is 1 with an unbounded interval, where the gate bounds its "
+        "lower end by 0.9: an AUC of 1 shows no variance to make an interval of"
+    ]
 
 
 def test_ratios_are_told_with_both_models_and_means_with_each_task(tmp_path):
@@ -193,7 +283,7 @@ ROWS = st.integers(1, 80)
 @given(
     st.integers(0, 1000),
     st.sampled_from(["value", "interval"]),
-    st.lists(LIMIT, min_size=8, max_size=8),
+    st.lists(LIMIT, min_size=14, max_size=14),
     st.integers(1, 80),
 )
 def test_verdict_always_equals_tfmas(tmp_path_factory, seed, on, limits, rows):
@@ -204,11 +294,16 @@ def test_verdict_always_equals_tfmas(tmp_path_factory, seed, on, limits, rows):
         "tpr_gap_max",
         "tpr_gap_ratio_max",
         "worst_group_error_max",
+        "worst_cell_error_max",
+        "negative_transfer_count_max",
     ]
+    lowest = ["worst_group_auc_min", "worst_cell_auc_min"]
     own = {name: limit for name, limit in zip(names, limits, strict=False) if limit is not None}
-    gate = GateSettings(
-        on=on, **own, are_max=limits[6], min_negatives=rows / 4, per_group={"age": GateBounds(arfg_max=limits[7])}
-    )
+    own |= {name: limit / 3 for name, limit in zip(lowest, limits[8:10], strict=True) if limit is not None}
+    own |= {name: limit - 1 for name, limit in (("error_difference_max", limits[10]),) if limit is not None}
+    own |= {name: 100 * (limit - 2) for name, limit in (("delta_p_min", limits[11]),) if limit is not None}
+    per_group = {"age": GateBounds(arfg_max=limits[12], worst_cell_error_max=limits[13])}
+    gate = GateSettings(on=on, **own, are_max=limits[9], min_negatives=rows / 4, per_group=per_group)
     rng = np.random.default_rng(seed)
     parts = [
         cells(

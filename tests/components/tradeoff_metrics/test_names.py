@@ -35,6 +35,9 @@ def test_every_key_is_parsed_into_its_parts_and_no_two_are_equal(tasks, groups):
         ("fpr_gap/lower/lower", MetricName("fpr_gap", "lower", end="lower")),
         ("fpr_gap/click@age", MetricName("fpr_gap", "click", "age")),
         ("fpr_gap/click@age/upper", MetricName("fpr_gap", "click", "age", "upper")),
+        ("delta_p/lower", MetricName("delta_p", end="lower")),
+        ("negative_transfer_count", MetricName("negative_transfer_count")),
+        ("worst_cell_auc_baseline/click@age", MetricName("worst_cell_auc_baseline", "click", "age")),
         ("tradeoff_details@age", MetricName("tradeoff_details", group="age")),
     ],
 )
@@ -43,7 +46,18 @@ def test_examples(key, expected):
 
 
 @pytest.mark.parametrize(
-    "key", ["auc", "fpr_gap", "arfg/click", "are@", "arfg@age/middle", "fpr_gap/click/middle", "arfg@a/b/c"]
+    "key",
+    [
+        "auc",
+        "fpr_gap",
+        "arfg/click",
+        "are@",
+        "negative_transfer",
+        "delta_p/click",
+        "arfg@age/middle",
+        "fpr_gap/click/middle",
+        "arfg@a/b/c",
+    ],
 )
 def test_keys_of_others_are_refused(key):
     with pytest.raises(ValueError, match="not a key of the trade-off metrics"):
@@ -54,6 +68,8 @@ def test_primary_group_has_no_suffix_and_carries_the_values_over_all_rows():
     keys = names.all_keys(["click"], ["gender", "age"])
     assert "arfg" in keys and "arfg@age" in keys and "arfg@gender" not in keys
     assert "are" in keys and "are@age" not in keys and "error/click@age" not in keys
+    assert {"delta_p/lower", "negative_transfer_count/upper", "error_difference/click/upper"} <= set(keys)
+    assert "worst_cell_error/click@age/lower" in keys and "delta_p@age" not in keys
     assert "min_negatives/click" in keys and "min_negatives/click/lower" not in keys
 
 

@@ -173,7 +173,7 @@ def test_a_rate_of_zero_takes_the_effect_over_all_rows():
     women = rows["group"] == "f"
     rows["scores"][CANDIDATE, women & (rows["labels"][:, 0] == 0), 0] = 0.25
     result = TradeoffStatistics(accumulate(rows, user))
-    each, pooled = result._design_effects("fpr", CANDIDATE)
+    each, pooled = result.design_effects("fpr", CANDIDATE)
     assert each[0, 0] == pooled[0] > 1.2
     n = result.counts("fpr", CANDIDATE)[1][0, 0]
     assert result.rate("fpr", CANDIDATE, 0, 0).upper == pytest.approx(wilson(0, n / pooled[0], result.z)[1])

@@ -14,7 +14,18 @@ def test_a_gate_without_a_bound_is_refused(gate):
 
 @pytest.mark.parametrize(
     "gate",
-    [{"are_max": 1}, {"fpr_gap_max": 0}, {"min_negatives": {"click": 5}}, {"per_group": {"age": {"arfg_max": 1}}}],
+    [
+        {"are_max": 1},
+        {"delta_p_min": -1},
+        {"error_difference_max": 0},
+        {"negative_transfer_count_max": 0},
+        {"worst_group_auc_min": 0.7},
+        {"worst_cell_error_max": 0.4},
+        {"worst_cell_auc_min": 0.6},
+        {"fpr_gap_max": 0},
+        {"min_negatives": {"click": 5}},
+        {"per_group": {"age": {"arfg_max": 1}}},
+    ],
 )
 def test_one_bound_is_enough(gate):
     assert GateSettings.model_validate(gate).on == "value"
@@ -23,6 +34,14 @@ def test_one_bound_is_enough(gate):
 def test_zero_is_a_bound_and_absence_is_none():
     assert GateSettings(fpr_gap_max=0).given() == {"fpr_gap_max": 0.0}
     assert GateBounds(min_negatives=3, fpr_gap_max={}).given() == {"min_negatives": 3.0}
+    gate = GateSettings(delta_p_min=0, worst_cell_error_max={"click": 0.4}, negative_transfer_count_max=0)
+    assert gate.overall() == {"delta_p_min": 0.0, "negative_transfer_count_max": 0.0}
+    assert gate.given() == {"worst_cell_error_max": {"click": 0.4}}
+
+
+def test_changes_against_single_task_models_may_be_bounded_below_zero():
+    gate = GateSettings(delta_p_min=-2, error_difference_max={"click": -0.01})
+    assert gate.overall() == {"delta_p_min": -2.0, "error_difference_max": {"click": -0.01}}
 
 
 @pytest.mark.parametrize(
@@ -31,6 +50,12 @@ def test_zero_is_a_bound_and_absence_is_none():
         ({"fpr_gap_max": -0.1}, "`fpr_gap_max`  should be at least 0"),
         ({"tpr_gap_max": {"click": float("nan")}}, "`tpr_gap_max` click should be at least 0. Received: nan"),
         ({"arfg_max": 0}, "greater than 0"),
+        ({"delta_p_min": float("nan")}, "`delta_p_min`  should be a finite number. Received: nan"),
+        ({"error_difference_max": {"click": float("inf")}}, "`error_difference_max` click should be a finite number"),
+        ({"negative_transfer_count_max": -1}, "`negative_transfer_count_max`  should be at least 0"),
+        ({"worst_group_auc_min": 70}, "`worst_group_auc_min`  should be at most 1. Received: 70"),
+        ({"worst_cell_error_max": {"click": -0.1}}, "`worst_cell_error_max` click should be at least 0"),
+        ({"per_group": {"age": {"delta_p_min": 1}}}, "Extra inputs"),
         ({"arfg": 1}, "Extra inputs"),
         ({"on": "mean", "are_max": 1}, "'value' or 'interval'"),
     ],
@@ -48,6 +73,8 @@ def test_names_of_the_gate_are_checked():
         ValueError, match=r"gate.per_group.age.fpr_gap_max: `klick` is not a task; tasks are \['click'\]"
     ):
         gate.check(["click"], ["gender", "age"])
+    with pytest.raises(ValueError, match="gate.error_difference_max: `klick` is not a task"):
+        GateSettings(error_difference_max={"klick": 0.1}).check(["click"], ["gender"])
     GateSettings(fpr_gap_max={"click": 0.1}).check(["click"], ["gender"])
 
 

@@ -13,9 +13,11 @@ from sklearn.metrics import zero_one_loss
 from components.tradeoff_metrics.accumulator import BASELINE, CANDIDATE, GroupAccumulator
 from components.tradeoff_metrics.intervals import wilson
 from components.tradeoff_metrics.statistics import TradeoffStatistics
+from components.tradeoff_metrics.worst import worst_of
 
 RATE = {
     "fpr": fairlearn_metrics.false_positive_rate,
+    "fnr": fairlearn_metrics.false_negative_rate,
     "tpr": fairlearn_metrics.true_positive_rate,
     "error": zero_one_loss,
 }
@@ -56,7 +58,7 @@ def test_rates_gaps_and_worst_group_equal_fairlearn(seed, groups, tasks):
     )
     result = statistics(rows, thresholds=0.37)
     for model in (CANDIDATE, BASELINE):
-        worst = result.worst_groups(model)
+        worst = worst_of(result, "worst_group_error", model)
         for t in range(tasks):
             known = rows["known"][:, t] == 1
             frame = fairlearn_metrics.MetricFrame(
@@ -65,10 +67,10 @@ def test_rates_gaps_and_worst_group_equal_fairlearn(seed, groups, tasks):
                 y_pred=(rows["scores"][model, known, t] > 0.37).astype(int),
                 sensitive_features=rows["group"][known],
             )
-            for kind in ("fpr", "tpr", "error"):
+            for kind in RATE:
                 numerator, denominator = result.counts(kind, model)
                 np.testing.assert_allclose(numerator[:, t] / denominator[:, t], frame.by_group[kind].sort_index())
-                if kind != "error":
+                if kind in ("fpr", "tpr"):
                     gap = result.gaps(kind, model)[t]
                     assert gap.estimate.value == pytest.approx(frame.difference(method="between_groups")[kind])
                     assert result.groups[gap.highest] == frame.by_group[kind].idxmax()
@@ -124,7 +126,7 @@ def test_unknown_group_counts_in_errors_and_in_nothing_between_groups():
     result = statistics(rows)
     assert result.groups == ["a", "b"]
     assert result.errors(CANDIDATE)[0].value == 0.5
-    assert result.worst_groups(CANDIDATE)[0].estimate.value == 0.5
+    assert worst_of(result, "worst_group_error", CANDIDATE)[0].estimate.value == 0.5
     assert result.gaps("fpr", CANDIDATE)[0].estimate.value == 0.5
     assert result.smallest_count("fpr")[0].value == 2
 
@@ -176,10 +178,11 @@ def test_no_rows_leave_everything_undefined_with_a_reason():
         result.gap_ratios("fpr")[1],
         *(gap.estimate for gap in result.gaps("tpr", BASELINE)),
         *result.smallest_count("fpr"),
-        *(worst.estimate for worst in result.worst_groups(BASELINE)),
+        *(worst.estimate for worst in worst_of(result, "worst_group_error", BASELINE)),
     ]
     for estimate in estimates:
         assert math.isnan(estimate.value) and estimate.reason
+        assert math.isnan(estimate.lower) and math.isnan(estimate.upper)
 
 
 def test_variances_equal_a_bootstrap_within_groups():
@@ -325,7 +328,7 @@ def test_intervals_hold_their_values_and_stay_in_range(seed):
         group=rng.choice(["f", "m", "x", "unknown"], n),
     )
     result = statistics(rows)
-    rates = [*result.errors(CANDIDATE), *(w.estimate for w in result.worst_groups(BASELINE))]
+    rates = [*result.errors(CANDIDATE), *(w.estimate for w in worst_of(result, "worst_group_error", BASELINE))]
     gaps = [gap.estimate for kind in ("fpr", "tpr") for gap in result.gaps(kind, CANDIDATE)]
     ratios = [*result.gap_ratios("fpr")[0], result.gap_ratios("tpr")[1], result.error_ratios()[1]]
     for estimate in rates + gaps + ratios:

@@ -8,8 +8,7 @@ import pytest
 
 from components.tradeoff_metrics import names
 from components.tradeoff_metrics.accumulator import GroupAccumulator
-from components.tradeoff_metrics.statistics import Estimate
-from components.tradeoff_metrics.summary import negative_transfer, summarise
+from components.tradeoff_metrics.summary import summarise
 
 TASKS = ["like", "click"]
 
@@ -51,7 +50,17 @@ def test_details_survive_json_and_their_rates_make_the_gap(accumulator):
                 assert gap["value"] == pytest.approx(max(rates.values()) - min(rates.values()))
                 assert gap["value"] == details["values"][f"{kind}_gap{suffix}/{task}"]["value"]
             errors = {group: rate["value"] for group, rate in own["rates"]["error"].items()}
-            assert own["worst_group"]["group"] == max(errors, key=errors.get)
+            worst = own["worst"]["worst_group_error"]
+            assert worst["group"] == max(errors, key=errors.get)
+            assert worst["value"] == details["values"][f"worst_group_error{suffix}/{task}"]["value"]
+            cells = {(g, "negatives"): rate["value"] for g, rate in own["rates"]["fpr"].items()}
+            cells |= {(g, "positives"): 1 - rate["value"] for g, rate in own["rates"]["tpr"].items()}
+            cell = own["worst"]["worst_cell_error"]
+            assert (cell["group"], cell["side"]) == max(cells, key=cells.get)
+            assert cell["value"] == pytest.approx(max(cells.values())) == cell["count"] / cell["of"]
+            for metric in ("worst_group_auc", "worst_cell_auc"):
+                assert own["worst"][metric]["value"] == details["values"][f"{metric}{suffix}/{task}"]["value"]
+                assert own["worst"][metric]["left_out"] == []
 
 
 def test_histograms_hold_the_counts_of_the_rates(accumulator):
@@ -67,12 +76,28 @@ def test_histograms_hold_the_counts_of_the_rates(accumulator):
     assert "unknown" in details["histograms"]
 
 
-def test_negative_transfer_counts_tasks_and_knows_which_are_sure():
-    differences = [
-        Estimate(0.02, 0.01, 0.03),
-        Estimate(0.01, -0.01, 0.03),
-        Estimate(-0.01, -0.02, 0.001),
-        Estimate(-1, -1, -1),
-    ]
-    assert negative_transfer(differences) == Estimate(2, 1, 3)
-    assert negative_transfer([*differences, Estimate(reason="no label")]).reason == "no label"
+def test_without_clusters_nothing_is_widened(accumulator):
+    _, details = summarise(accumulator, "gender", None)
+    assert details["quantile"] == pytest.approx(1.96, abs=1e-3)
+    effects = details["tasks"]["like"]["baseline"]["design_effects"]
+    assert effects["fpr"] == {"all": 1.0, "groups": {"f": 1.0, "m": 1.0, "x": 1.0}} == effects["tpr"]
+
+
+def test_what_has_too_few_rows_is_named(accumulator):
+    _, details = summarise(accumulator, "gender", None, min_count=10_000)
+    worst = details["tasks"]["click"]["candidate"]["worst"]
+    assert worst["worst_group_error"]["left_out"] == [["f", ""], ["m", ""], ["x", ""]]
+    assert ["m", "positives"] in worst["worst_cell_error"]["left_out"]
+    assert ["x", "bnsp"] in worst["worst_cell_auc"]["left_out"] and len(worst["worst_cell_auc"]["left_out"]) == 9
+    for found in worst.values():
+        assert found["value"] is None and found["group"] is None and "10000 known" in found["reason"]
+
+
+def test_one_cluster_leaves_no_quantile():
+    accumulator = GroupAccumulator(["click"], np.full((2, 1), 0.5), bins=10, blocks=4)
+    rng = np.random.default_rng(0)
+    rows = dict(labels=rng.integers(0, 2, (60, 1)), known=np.ones((60, 1)), scores=rng.random((2, 60, 1)))
+    accumulator.add_batch(**rows, group=rng.choice(["f", "m"], 60), block=np.zeros(60, int))
+    _, details = summarise(accumulator, "gender", None)
+    assert details["quantile"] is None
+    assert details["tasks"]["click"]["candidate"]["worst"]["worst_group_auc"]["lower"] == 0

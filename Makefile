@@ -4,10 +4,14 @@ PYTHON := .venv/bin/python
 # Any Python 3 starts the set-up. Called from / so that a version file here cannot point a version manager elsewhere.
 ANY_PYTHON = $(shell cd / && command -v python3 || command -v python)
 
-.PHONY: run kubeflow review runs compare test test-all bench schema lint lock environment clean
+.PHONY: run frontier kubeflow review runs compare test test-all bench schema lint lock environment clean
 
 run: environment
 	@$(PYTHON) -m pipeline.cli run "$(CONFIG)"
+
+# The settings of CONFIG's `frontier` block, trained and compared; WORKERS=… processes, one for each core where absent.
+frontier: environment
+	@$(PYTHON) -m pipeline.cli frontier "$(CONFIG)" $(if $(WORKERS),--workers "$(WORKERS)")
 
 # Compiles the pipeline for Kubeflow Pipelines: make kubeflow IMAGE=… PIPELINE_ROOT=… [TARGET=kfp|vertex] (kubeflow/README.md)
 kubeflow: environment

@@ -37,7 +37,8 @@ class Position:
     Attributes:
       epoch: Epochs that are done.
       step: Batches of the next epoch that are done.
-      best_loss: Lowest validation loss; None before the first epoch is done.
+      best_loss: Lowest validation figure of those that the epoch is selected by; None before the first epoch is done.
+      best_excess: Of the same epoch, the largest ratio of a gap to its target; 1 where every target is held.
       best_epoch: Index of its epoch.
       waited: Epochs since.
       seconds: Wall time in training, over all attempts.
@@ -47,6 +48,7 @@ class Position:
     epoch: int = 0
     step: int = 0
     best_loss: Optional[float] = None
+    best_excess: float = 1.0
     best_epoch: Optional[int] = None
     waited: int = 0
     seconds: float = 0.0

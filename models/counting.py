@@ -46,6 +46,10 @@ class OutcomeCounts:
         """Share of positives among the known labels of ``task``."""
         return self.positives(task) / self.known(task)
 
+    def label_counts(self, task: str, group: str) -> np.ndarray:
+        """int64 [groups, 2]: rows whose label of ``task`` is known, by value of ``group`` and label."""
+        return self.cells[task][group][1:].sum(axis=2)
+
     def require_labels(self) -> OutcomeCounts:
         """Itself.
 

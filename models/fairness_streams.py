@@ -12,13 +12,14 @@ import itertools
 import logging
 import os
 from collections.abc import Iterator
+from typing import Optional, Union
 
 import numpy as np
 import tensorflow as tf
 
 from models.fairness.rows import row_sets
 from models.fairness_terms import FairnessTerms
-from models.input_pipeline import Batch, ExampleSource, epoch_seed, read_records
+from models.input_pipeline import Batch, ExampleSource, epoch_seed
 
 _WRITE_BATCH = 4096
 _MIN_BUFFER = 1000
@@ -28,8 +29,16 @@ _logger = logging.getLogger(__name__)
 
 @dataclasses.dataclass(frozen=True)
 class _Stream:
+    """The rows of one group: in a file, or as elements of the source's records in memory."""
+
     path: str
     rows: int
+    kept: Optional[np.ndarray] = None
+
+    def records(self) -> tf.data.Dataset:
+        if self.kept is not None:
+            return tf.data.Dataset.from_tensor_slices(self.kept)
+        return tf.data.TFRecordDataset(self.path)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +57,16 @@ class FairnessStreams:
     batch_size: int
     shuffle_rows: int
 
-    def batches(self, seed: int, epoch: int, replicas: int = 1) -> tf.data.Dataset:
+    def batches(self, seed: int, epoch: Union[int, tf.Tensor], replicas: int = 1) -> tf.data.Dataset:
         """Endless batches.
 
         Args:
           seed: The run's.
-          epoch: Each has an order of its own.
+          epoch: Its index; each has an order of its own.
           replicas: A batch is one replica's share.
 
         Returns:
-          A dataset of task → serialized examples, string [rows]; ``parse`` parses them.
+          A dataset of task → records of the source, [rows]; ``parse`` parses them.
 
         Raises:
           ValueError: ``batch_size`` leaves a group of a replica without rows.
@@ -78,15 +87,14 @@ class FairnessStreams:
                 share = self.batch_size // (len(groups) * replicas)
                 for stream in groups:
                     index += 1
-                    rows = tf.data.TFRecordDataset(stream.path)
-                    rows = rows.shuffle(min(buffer, stream.rows), seed=epoch_seed(seed, epoch, index))
+                    rows = stream.records().shuffle(min(buffer, stream.rows), seed=epoch_seed(seed, epoch, index))
                     parts.append(rows.repeat().batch(share, drop_remainder=True))
             datasets[task] = tf.data.Dataset.zip(tuple(parts)).map(lambda *rows: tf.concat(rows, axis=0))
         return tf.data.Dataset.zip(datasets)
 
-    def parse(self, serialized: dict[str, tf.Tensor]) -> dict[str, Batch]:
+    def parse(self, drawn: dict[str, tf.Tensor]) -> dict[str, Batch]:
         """Task → what ``ExampleSource.parse`` returns."""
-        return {task: self.source.parse(rows) for task, rows in serialized.items()}
+        return {task: self.source.parse(rows) for task, rows in drawn.items()}
 
 
 def write_streams(source: ExampleSource, fairness: FairnessTerms, folder: str, *, shuffle_rows: int) -> FairnessStreams:
@@ -97,7 +105,7 @@ def write_streams(source: ExampleSource, fairness: FairnessTerms, folder: str, *
     Args:
       source: The train split.
       fairness: Says which row sets.
-      folder: For scratch files; the caller removes it.
+      folder: For scratch files, which a source in memory needs none of; the caller removes it.
       shuffle_rows: See ``FairnessStreams``.
 
     Raises:
@@ -105,7 +113,8 @@ def write_streams(source: ExampleSource, fairness: FairnessTerms, folder: str, *
     """
     settings = fairness.settings
     names = {task: _row_sets(fairness, task) for task in source.tasks}
-    with _Writers(folder) as writers:
+    writers: Union[_Kept, _Writers] = _Kept() if source.in_memory else _Writers(folder)
+    with writers:
         for records, batch in _with_outcomes(source):
             group = batch["groups"][fairness.group]
             for task in source.tasks:
@@ -143,8 +152,36 @@ def _row_sets(fairness: FairnessTerms, task: str) -> tuple[str, ...]:
 
 
 def _with_outcomes(source: ExampleSource) -> Iterator[tuple[np.ndarray, Batch]]:
-    records = read_records(source.files()).batch(_WRITE_BATCH)
+    records = source.records().batch(_WRITE_BATCH)
     return records.map(lambda rows: (rows, source.parse_outcomes(rows))).prefetch(1).as_numpy_iterator()
+
+
+class _Kept:
+    """The records of each (row set, group value) that has rows, in memory."""
+
+    def __init__(self) -> None:
+        self._keys: list[tuple[str, int, str]] = []
+        self._parts: dict[tuple[int, int], list[np.ndarray]] = {}
+
+    def __enter__(self) -> _Kept:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def write(self, key: tuple[str, int, str], value: int, records: np.ndarray) -> None:
+        if key not in self._keys:
+            self._keys.append(key)
+        if len(records):
+            self._parts.setdefault((self._keys.index(key), value), []).append(records)
+
+    def streams(self) -> dict[tuple[str, int, str], list[_Stream]]:
+        """Row set → its groups' rows, without empty ones."""
+        found: dict[tuple[str, int, str], list[_Stream]] = {key: [] for key in self._keys}
+        for stream in sorted(self._parts):
+            rows = np.concatenate(self._parts[stream])
+            found[self._keys[stream[0]]].append(_Stream("", len(rows), rows))
+        return found
 
 
 class _Writers:

@@ -29,6 +29,7 @@ def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str
     """
     per_task(fairness.strength, tasks, "fairness.strength")
     per_task(fairness.head_ratio, tasks, "fairness.head_ratio")
+    _check_targets(fairness, tasks)
     if fairness.mode == "none":
         return
     if not groups:
@@ -49,6 +50,41 @@ def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str
         raise ValueError(
             "`fairness.mode: mtaf_difference` multiplies each term by its number of rows in the batch, and "
             "`fairness.batches: balanced` sets that number itself. Take `in_batch`"
+        )
+
+
+def targets_of(fairness: FairnessSettings, tasks: Sequence[str]) -> dict[str, float]:
+    """Task → the largest FPR gap that is asked for; tasks without a target are left out.
+
+    Raises:
+      ValueError: A target of what is no task.
+    """
+    asked = fairness.target_gap
+    if asked is None:
+        return {}
+    if not isinstance(asked, dict):
+        return {task: float(asked) for task in tasks}
+    if not asked or not set(asked) <= set(tasks):
+        raise ValueError(f"`fairness.target_gap` should name some of the tasks {list(tasks)}. Received: {asked}")
+    return {task: float(asked[task]) for task in tasks if task in asked}
+
+
+def _check_targets(fairness: FairnessSettings, tasks: Sequence[str]) -> None:
+    if not targets_of(fairness, tasks):
+        return
+    if fairness.mode == "none":
+        raise ValueError(
+            "`fairness.target_gap` weighs a fairness loss by λ, and `fairness.mode: none` has none. Take `vanilla` or `mtaf`"
+        )
+    if fairness.mode == "mtaf_difference":
+        raise ValueError(
+            "`fairness.target_gap` raises λ until the gap falls, and the shared term of `fairness.mode: mtaf_difference` "
+            "can turn negative, so that more of it may widen the gap. Take `mtaf` or `vanilla`"
+        )
+    if fairness.on == "positives":
+        raise ValueError(
+            "`fairness.target_gap` bounds the gap of false positive rates, and `fairness.on: positives` trains on positives "
+            "alone. Take `negatives` or `both`"
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 import numpy as np
@@ -15,15 +16,21 @@ import tf_keras as keras
 from models.checkpointing import Checkpoints, Position
 from models.decision import base_rate_threshold
 from models.fairness_streams import FairnessStreams
-from models.input_pipeline import ExampleSource, epoch_seed, ordered_batches, train_batches
+from models.input_pipeline import Batch, ExampleSource, element_spec, train_batches
 from models.progress import EpochLog, epoch_line
+from models.robustness.selection import worst_group_error
 from models.settings import TrainingSettings
+from models.target_gap import DualAscent, updates_at
 from models.training import MultiTaskModel
 from models.validation import TaskScores, score_split
 
 _VALIDATION_BATCH = 4096
 # Rows enough to tell how a gate mixes experts, in batches of the above.
 _GATE_BATCHES = 4
+# Of the compiled loop; between calls an interrupt is heard.
+_STEPS_A_CALL = 100
+# Validation rows below which a group's error says too little to choose an epoch by.
+_SELECTION_ROWS = 20
 
 Report = Callable[[str], None]
 
@@ -58,7 +65,11 @@ class Trainer:
       checkpoint_dir: Where to keep checkpoints; None keeps none.
       log: TensorBoard.
       report: Takes a line for each epoch.
-      callbacks: Further Keras callbacks.
+      stage: Name of this part of a training in several; None = the whole training.
+      first_epoch: Epochs of earlier parts, for the numbers of this one's.
+      callbacks: Told of each step; there is then a call of the compiled code for each.
+      ascent: Moves λ by the gaps of ``group`` on validation, and says which epochs hold the targets; None = λ stays.
+      validation_rows: Rows of ``validation``; they limit how often λ is moved.
     """
 
     def __init__(
@@ -76,8 +87,15 @@ class Trainer:
         log: Optional[EpochLog] = None,
         report: Report = print,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        stage: Optional[str] = None,
+        first_epoch: int = 0,
+        ascent: Optional[DualAscent] = None,
+        validation_rows: int = 0,
     ) -> None:
+        if settings.select_by != "loss" and group is None:
+            raise ValueError(f"`training.select_by: {settings.select_by}` needs a group. Received no `groups`")
         self._model = model
+        self._stage, self._first_epoch = stage, first_epoch
         self._train, self._validation = train, validation
         self._settings = settings
         self._rows = train_rows
@@ -87,6 +105,7 @@ class Trainer:
         self._log = log
         self._report = report
         self._callbacks = tuple(callbacks)
+        self._ascent = ascent
         self._replicas = model.distribute_strategy.num_replicas_in_sync
         if settings.batch_size % self._replicas:
             raise ValueError(
@@ -94,20 +113,24 @@ class Trainer:
                 f"Received: {settings.batch_size}"
             )
         self._steps = math.ceil(train_rows / settings.batch_size)
+        self._updates = (
+            [] if ascent is None else updates_at(self._steps, settings.epochs, settings.batch_size, validation_rows)
+        )
         self._position = Position()
         with model.distribute_strategy.scope():
-            model.optimizer.build(model.trainable_variables)
+            model.optimizer.build(model.trained_variables)
         self._checkpoints = Checkpoints(
             checkpoint_dir,
             self._position,
             network=model.network,
             optimizer=model.optimizer,
             thresholds=tf.train.Checkpoint(values=model.thresholds),
+            weighting=model.weighting,
+            **model.further_state(),
+            **({} if ascent is None else {"ascent": ascent}),
         )
-        spec = ordered_batches(validation, batch_size=1).element_spec["features"]
-        self._predict = tf.function(model.call, input_signature=[spec], autograph=False)
-        gates = getattr(model.network, "mean_gate_weights", None)
-        self._gates = None if gates is None else tf.function(gates, input_signature=[spec], autograph=False)
+        spec = element_spec(validation)["features"]
+        self._predict, self._gates = model.scorers(spec)
 
     def run(self) -> Fit:
         """Trains to the end, from the newest checkpoint where there is one.
@@ -117,13 +140,16 @@ class Trainer:
         """
         position = self._position
         if self._checkpoints.restore():
-            self._report(f"resumed at epoch {position.epoch + 1}, step {position.step} of {self._steps}")
+            where = "" if self._stage is None else f" of stage {self._stage}"
+            self._report(f"resumed at epoch {position.epoch + 1}{where}, step {position.step} of {self._steps}")
             for record in position.history:
                 self._write(record)
         scores = None
+        batches = iter(self._batches())
         while position.epoch < self._settings.epochs and not self._exhausted():
-            scores = self._epoch()
-        stopping = self._settings.early_stopping is not None
+            scores = self._epoch(batches)
+        del batches
+        stopping = self._settings.early_stopping is not None or self._ascent is not None
         best, last = self._checkpoints.best_weights(), position.epoch - 1
         kept = position.best_epoch if stopping and position.best_epoch is not None else last
         if stopping and kept != last and best is not None:
@@ -136,39 +162,56 @@ class Trainer:
         stopping = self._settings.early_stopping
         return stopping is not None and self._position.waited >= stopping.patience
 
-    def _epoch(self) -> dict[str, TaskScores]:
+    def _epoch(self, batches: Iterator[Batch]) -> dict[str, TaskScores]:
         position, started = self._position, time.monotonic()
         rows = self._rows - position.step * self._settings.batch_size
-        self._model.fit(
-            self._batches(),
-            initial_epoch=position.epoch,
-            epochs=position.epoch + 1,
-            steps_per_epoch=self._steps - position.step,
-            callbacks=[self._counter(), *self._callbacks],
-            verbose=0,
-        )
+        self._model.reset_metrics()
+        self._steps_of_epoch(batches)
         trained = time.monotonic()
         scores = self._score()
         record = self._record(scores, rows / (trained - started))
         record["seconds"] = time.monotonic() - started
         self._advance(record)
         self._write(record)
-        self._report(epoch_line(record, self._settings.epochs, position.best_epoch == record["epoch"]))
+        self._report(
+            epoch_line(record, self._first_epoch + self._settings.epochs, position.best_epoch == position.epoch - 1)
+        )
         return scores
 
+    def _steps_of_epoch(self, batches: Iterator[Batch]) -> None:
+        """The rest of the epoch, with a checkpoint every so many steps."""
+        position, every = self._position, self._settings.checkpoint_steps
+        while position.step < self._steps:
+            count = min(every - position.step % every, self._steps - position.step)
+            count = 1 if self._callbacks else min(count, _STEPS_A_CALL)
+            count = min([count, *(step - position.step for step in self._updates if step > position.step)])
+            self._model.train_steps(batches, count)
+            position.step += count
+            # The update at the end of the epoch has the epoch's own scores.
+            if self._ascent is not None and position.step in self._updates and position.step < self._steps:
+                scores = self._score()
+                self._ascent.update(self._gaps(scores, self._decide(scores)))
+            # The end of the epoch writes its own, with the epoch's figures.
+            if position.step % every == 0 and position.step < self._steps:
+                self._checkpoints.save()
+            for callback in self._callbacks:
+                callback.on_train_batch_end(position.step - 1)
+
     def _batches(self) -> Any:
-        """The rest of the epoch: a dataset, or each replica's share of it."""
-        position, settings = self._position, self._settings
+        """The rest of this epoch and all later ones: a dataset, or each replica's share of it."""
+        position, settings, streams = self._position, self._settings, self._streams
+        epochs = range(self._first_epoch + position.epoch, self._first_epoch + settings.epochs)
 
         def share(replicas: int) -> tf.data.Dataset:
             beside = None
-            if self._streams is not None:
-                beside = (self._streams.batches(settings.seed, position.epoch, replicas), self._streams.parse)
+            if streams is not None:
+                beside = (lambda epoch: streams.batches(settings.seed, epoch, replicas), streams.parse)
             return train_batches(
                 self._train,
+                epochs,
                 batch_size=settings.batch_size // replicas,
                 shuffle_rows=settings.shuffle_rows,
-                seed=epoch_seed(settings.seed, position.epoch),
+                seed=settings.seed,
                 skip=position.step * replicas,
                 beside=beside,
             )
@@ -181,6 +224,19 @@ class Trainer:
     def _score(self) -> dict[str, TaskScores]:
         return score_split(self._predict, self._validation, _VALIDATION_BATCH)
 
+    def _decide(self, scores: dict[str, TaskScores]) -> dict[str, float]:
+        """Task → decision threshold, which the losses that need one take up."""
+        for task, threshold in zip(self._model.tasks, self._model.thresholds, strict=True):
+            if task in self._base_rate:
+                threshold.assign(base_rate_threshold(scores[task].probabilities, self._base_rate[task]))
+        return {
+            task: float(threshold.numpy())
+            for task, threshold in zip(self._model.tasks, self._model.thresholds, strict=True)
+        }
+
+    def _gaps(self, scores: dict[str, TaskScores], cuts: Mapping[str, float]) -> dict[str, float]:
+        return {} if self._group is None else {task: scores[task].rate_gap(self._group, cuts[task]) for task in cuts}
+
     def _record(self, scores: dict[str, TaskScores], rows_per_second: float) -> dict[str, Any]:
         train = self._model.epoch_figures()
         weights = self._model.task_weights
@@ -189,24 +245,41 @@ class Trainer:
             "validation": sum(weights[task] * scores[task].loss() for task in self._model.tasks),
         }
         self._require_finite(losses)
+        self._model.weighting.end_epoch([train[task]["loss"] for task in self._model.tasks])
+        cuts = self._decide(scores)
+        gaps, strengths = self._gaps(scores, cuts), {} if self._ascent is None else self._ascent.strengths()
         tasks: dict[str, Any] = {}
-        for task, threshold in zip(self._model.tasks, self._model.thresholds, strict=True):
-            if task in self._base_rate:
-                threshold.assign(base_rate_threshold(scores[task].probabilities, self._base_rate[task]))
-            cut = float(threshold.numpy())
+        for task, cut in cuts.items():
             validation = {"loss": scores[task].loss(), "auc": scores[task].auc(), "threshold": cut}
-            if self._group is not None:
-                validation["fpr_gap"] = scores[task].rate_gap(self._group, cut)
-            tasks[task] = {"train": train[task], "validation": validation}
+            if task in gaps:
+                validation["fpr_gap"] = gaps[task]
+            tasks[task] = {"weight": train[task].pop("weight"), "train": train[task], "validation": validation}
+            if task in strengths:
+                tasks[task]["strength"] = strengths[task]
         for task, gates in self._mean_gates().items():
             tasks[task]["gates"] = gates
-        return {"epoch": self._position.epoch, "loss": losses, "tasks": tasks, "rows_per_second": rows_per_second}
+        record = {
+            "epoch": self._first_epoch + self._position.epoch,
+            "loss": losses,
+            "tasks": tasks,
+            "rows_per_second": rows_per_second,
+        }
+        if self._stage is not None:
+            record["stage"] = self._stage
+        if self._settings.select_by != "loss":
+            record[self._settings.select_by] = self._worst_error(scores, cuts)
+        return record
+
+    def _worst_error(self, scores: dict[str, TaskScores], cuts: Mapping[str, float]) -> float:
+        cells = self._settings.select_by == "worst_cell_error"
+        assert self._group is not None
+        return worst_group_error(scores, self._group, cuts, cells=cells, min_rows=_SELECTION_ROWS)
 
     def _mean_gates(self) -> dict[str, list[float]]:
         """Task → mean weight of each expert over the first rows of validation; empty for networks without gates."""
         if self._gates is None:
             return {}
-        batches = ordered_batches(self._validation, batch_size=_VALIDATION_BATCH).take(_GATE_BATCHES)
+        batches = list(itertools.islice(self._validation.batches(_VALIDATION_BATCH), _GATE_BATCHES))
         means = [self._gates(batch["features"]) for batch in batches]
         rows = [len(next(iter(batch["weights"].values()))) for batch in batches]
         return {
@@ -223,11 +296,20 @@ class Trainer:
                 )
 
     def _advance(self, record: dict[str, Any]) -> None:
-        position, loss = self._position, record["loss"]["validation"]
-        if position.best_loss is None or loss < position.best_loss:
-            position.best_loss, position.best_epoch, position.waited = loss, position.epoch, 0
+        position, by = self._position, self._settings.select_by
+        figure = record["loss"]["validation"] if by == "loss" else record[by]
+        excess, settled = 1.0, True
+        if self._ascent is not None:
+            gaps = {task: figures["validation"]["fpr_gap"] for task, figures in record["tasks"].items()}
+            excess = max(1.0, self._ascent.excess(gaps))
+            self._ascent.update(gaps)
+            settled = self._ascent.end_epoch()
+        best = position.best_loss
+        if best is None or (excess, figure) < (position.best_excess, best):
+            position.best_loss, position.best_epoch, position.waited = figure, position.epoch, 0
+            position.best_excess = excess
             self._checkpoints.keep_best((weight.numpy() for weight in self._model.network.weights), position.epoch)
-        else:
+        elif settled:
             position.waited += 1
         position.history.append(record)
         position.seconds += record["seconds"]
@@ -236,15 +318,4 @@ class Trainer:
 
     def _write(self, record: dict[str, Any]) -> None:
         if self._log is not None:
-            self._log.write(record)
-
-    def _counter(self) -> keras.callbacks.Callback:
-        """Counts the steps of an epoch and writes a checkpoint every so many."""
-
-        def count(batch: int, logs: Any) -> None:
-            self._position.step += 1
-            # The end of the epoch writes its own, with the epoch's figures.
-            if self._position.step % self._settings.checkpoint_steps == 0 and self._position.step < self._steps:
-                self._checkpoints.save()
-
-        return keras.callbacks.LambdaCallback(on_batch_end=count)
+            self._log.write(record, self._model.network.gate_names)

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-
-class Settings(BaseModel):
-    """Base of all settings: unknown keys are refused and values cannot be changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+from models.robustness.settings import NoRobustness, RobustnessSettings
+from models.settings_base import PerTask, Settings
+from models.weighting.settings import FixedSettings, WeightingSettings
 
 
 class NumericFeature(Settings):
@@ -101,17 +99,36 @@ class FeatureSettings(Settings):
 class ModelSettings(Settings):
     """A network by its registered name, and its capacity (units are widths of dense layers)."""
 
-    network: Literal["single_task", "shared_bottom", "mmoe"] = "shared_bottom"
+    network: Literal["single_task", "shared_bottom", "mmoe", "cgc", "ple", "cross_stitch", "dsmtl"] = "shared_bottom"
     embedding_units: int = Field(16, ge=1)
     shared_units: tuple[int, ...] = (64,)
     tower_units: tuple[int, ...] = (32,)
-    experts: int = Field(4, ge=1)
-    gate_temperature: float = Field(1.0, gt=0)
+    experts: int = Field(4, ge=1, description="shared experts of mmoe, cgc and ple, at each level")
+    task_experts: int = Field(2, ge=1, description="experts of cgc and ple that each task has beside, at each level")
+    levels: int = Field(2, ge=2, description="levels of experts of ple; cgc is the network with one")
+    gate_temperature: float = Field(1.0, gt=0, description="of the softmax gates over experts; above 1 flattens them")
+    stitch: float = Field(
+        0.9,
+        gt=0,
+        lt=1,
+        description="cross_stitch: share of its own column that a task starts with; the others share the rest",
+    )
+    sharing: Literal["il", "jl", "al"] = Field(
+        "il",
+        description="dsmtl: `il` trains each task alone first and shares where its train loss falls, `jl` trains everything "
+        "at once, `al` searches by task which layers are public and retrains the network that it finds",
+    )
+    gate: Literal["softmax", "sigmoid", "gumbel"] = Field(
+        "softmax", description="dsmtl: how a task weighs the public and its private encoder; `gumbel` picks one of them"
+    )
+    gumbel_temperature: float = Field(0.1, gt=0, description="τ of dsmtl's `gumbel` gate")
+    search_epochs: Optional[int] = Field(
+        None,
+        ge=1,
+        description="dsmtl with `sharing: al`: epochs of the search; as many as `training.epochs` where absent",
+    )
     cross_layers: int = Field(0, ge=0, description="tfrs Cross layers over the whole embedded input")
     dropout: float = Field(0.0, ge=0, lt=1)
-
-
-PerTask = Union[float, dict[str, float]]
 
 
 class FairnessSettings(Settings):
@@ -132,7 +149,7 @@ class FairnessSettings(Settings):
     on: Literal["negatives", "positives", "both"] = "negatives"
     group: Optional[str] = Field(None, description="group key; the first declared where absent")
     reduction: Literal["mean_pairs", "max_pairs", "mean_rest", "max_rest"] = "mean_pairs"
-    strength: PerTask = Field(1.0, description="λ_t")
+    strength: PerTask = Field(1.0, description="λ_t; where `target_gap` learns it, its first value")
     head_ratio: PerTask = Field(1.0, description="r_t")
     empty_specific: Literal["none", "all_negatives"] = "none"
     min_specific: int = Field(
@@ -140,6 +157,34 @@ class FairnessSettings(Settings):
     )
     batches: Literal["in_batch", "balanced"] = "in_batch"
     balanced_batch_size: int = Field(512, ge=4)
+    target_gap: Optional[PerTask] = Field(
+        None,
+        description="largest FPR gap to allow on validation, of all tasks or by task (others keep `strength`): λ_t is "
+        "learned. It bounds the FPR gap at the decision threshold whatever `loss` is, which is what training follows",
+    )
+    target_margin: float = Field(
+        0.1, ge=0, lt=1, description="share of `target_gap` that λ_t aims below it, for the noise of the next data"
+    )
+    max_strength: float = Field(100.0, gt=0, description="bound of a learned λ_t")
+
+    @model_validator(mode="after")
+    def _targets(self) -> FairnessSettings:
+        if self.target_gap is None:
+            return self
+        asked = self.target_gap.items() if isinstance(self.target_gap, dict) else [("", self.target_gap)]
+        for task, gap in asked:
+            if not 0 < gap < 1:
+                raise ValueError(
+                    f"`target_gap` {task} should be a difference of rates above 0 and below 1; a gap of exactly 0 is not "
+                    f"to be had from data. Received: {gap}"
+                )
+        first = self.strength.values() if isinstance(self.strength, dict) else [self.strength]
+        if max(first, default=0.0) > self.max_strength:
+            raise ValueError(
+                f"`strength`, from which λ starts, should be at most `max_strength` {self.max_strength}. "
+                f"Received: {self.strength}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _not_negative(self) -> FairnessSettings:
@@ -152,7 +197,7 @@ class FairnessSettings(Settings):
 
 
 class EarlyStopping(Settings):
-    """Stops when the validation loss has not fallen for ``patience`` epochs, and keeps the best epoch."""
+    """Stops when the validation figure (``select_by``) has not fallen for ``patience`` epochs, and keeps the best epoch."""
 
     patience: int = Field(3, ge=1)
 
@@ -174,6 +219,23 @@ class TrainingSettings(Settings):
     distribution: Literal["none", "mirrored"] = "none"
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     checkpoint_steps: int = Field(500, ge=1)
+    weighting: WeightingSettings = Field(FixedSettings(), description="how the tasks' losses are combined")
+    robustness: RobustnessSettings = Field(NoRobustness(), description="what is done for the worst groups")
+    select_by: Literal["loss", "worst_group_error", "worst_cell_error"] = Field(
+        "loss",
+        description="the validation figure by which the epoch to keep is chosen and early stopping waits; a cell is a label "
+        "in a group",
+    )
+    label_noise: dict[str, float] = Field(
+        {}, description="task → share of its train labels that are flipped, drawn by `seed`: a check of robustness"
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> TrainingSettings:
+        for task, share in self.label_noise.items():
+            if not 0 <= share <= 1:
+                raise ValueError(f"`label_noise` {task} should be a share in [0, 1]. Received: {share}")
+        return self
 
 
 class ModelTask(Settings):

@@ -16,6 +16,7 @@ from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.dsl.io import fileio
 
 from models import train_child
+from models.hyperparameters import with_values
 from models.settings import TrainerSettings
 from models.training_job import TrainingJob
 
@@ -30,6 +31,8 @@ def run_fn(fn_args: FnArgs) -> None:
 
     ``custom_config``: ``settings``, the JSON of ``TrainerSettings``; ``code``, a hash of the code that runs;
     ``checkpoint_root``, a folder for checkpoints (absent: an interrupted training starts anew).
+
+    The values that a Tuner found, where there is one, take the place of the settings'.
 
     TensorBoard's events and ``training.json`` go to ``fn_args.model_run_dir``. The SavedModel is written aside and
     renamed; the checkpoints are removed after that.
@@ -47,8 +50,11 @@ def run_fn(fn_args: FnArgs) -> None:
     aside = f"{fn_args.serving_model_dir.rstrip('/')}.partial"
     if fileio.exists(aside):
         fileio.rmtree(aside)
+    settings = TrainerSettings.model_validate_json(config["settings"])
+    if fn_args.hyperparameters:
+        settings = with_values(settings, fn_args.hyperparameters["values"])
     job = TrainingJob(
-        settings=TrainerSettings.model_validate_json(config["settings"]),
+        settings=settings,
         code=config["code"],
         train_files=tuple(fn_args.train_files),
         validation_files=tuple(fn_args.eval_files),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -15,28 +16,37 @@ import tensorflow_transform as tft
 import tf_keras as keras
 
 from models.checkpointing import sweep_stale
+from models.combinations import check_combination
 from models.counting import OutcomeCounts, count_outcomes
 from models.decision import Decision, decide
-from models.fairness_streams import FairnessStreams, write_streams
-from models.fairness_terms import FairnessTerms, check_settings
-from models.fitting import Fit, Report, Trainer
+from models.fairness_streams import write_streams
+from models.fairness_terms import FairnessTerms, targets_of
+from models.fitting import Report
 from models.input_pipeline import ExampleSource
-from models.networks.registry import build_network
+from models.networks.base import NetworkSpec
+from models.plans import Trained, train
 from models.preprocessing import group_values, vocabulary_sizes
 from models.progress import EpochLog
 from models.serving import save_model
 from models.settings import TrainerSettings
-from models.training import MultiTaskModel, make_optimizer
+from models.stages import StageRunner, TrainingData
+from models.target_gap import outcome
 from models.training_job import TrainingJob
 
 TRAINING_FILE = "training.json"
 
 
-def prepare_process(seed: int, precision: str) -> None:
-    """Settings of TensorFlow that hold for a whole process and have to come first: threads, seeds, precision."""
-    cores = len(os.sched_getaffinity(0))
-    tf.config.threading.set_intra_op_parallelism_threads(cores)
-    tf.config.threading.set_inter_op_parallelism_threads(cores)
+def prepare_process(seed: int, precision: str, threads: Optional[int] = None) -> None:
+    """Settings of TensorFlow that hold for a whole process and have to come first: threads, seeds, precision.
+
+    Args:
+      seed: Of whatever draws without a seed of its own.
+      precision: Keras' policy.
+      threads: To compute with; None = as many as this process has cores.
+    """
+    threads = threads or len(os.sched_getaffinity(0))
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_inter_op_parallelism_threads(threads)
     for gpu in tf.config.list_physical_devices("GPU"):
         tf.config.experimental.set_memory_growth(gpu, True)
     keras.utils.set_random_seed(seed)
@@ -63,42 +73,72 @@ def run_job(job: TrainingJob, report: Report = print) -> None:
     started = time.monotonic()
     settings = job.settings
     tasks = [task.name for task in settings.tasks]
-    check_settings(settings.model.network, settings.fairness, tasks, settings.groups)
+    check_combination(settings)
     transform = tft.TFTransformOutput(job.transform_dir)
-    train, validation = (
+    train_source, validation = (
         _source(job, transform, split, files)
         for split, files in (("train", job.train_files), ("validation", job.validation_files))
     )
-    for source in (train, validation):
+    for source in (train_source, validation):
         source.check_complete()
-    groups = {name: group_values(transform, name) for name in settings.groups}
-    counts = _count(settings, train, groups)
-    count_outcomes(validation, {name: len(values) for name, values in groups.items()}).require_labels()
-    fairness = _fairness(settings, counts, groups, report)
-    model = _build(settings, transform, fairness)
-    parameters = sum(int(tf.size(variable)) for variable in model.network.trainable_variables)
+    data = training_data(settings, transform, train_source, validation, report)
+    counts = data.counts
     prepared = time.monotonic()
     report(
-        f"{settings.model.network}: {parameters:,} parameters, {counts.rows:,} train rows, "
-        f"fairness {settings.fairness.mode}; ready after {prepared - started:.1f} s"
+        f"{settings.model.network}: {counts.rows:,} train rows, fairness {settings.fairness.mode}; "
+        f"ready after {prepared - started:.1f} s"
     )
-    fit = _fit(job, model, train, validation, counts, fairness, report)
+    runner, trained = _train(job, transform, data, report)
     fitted = time.monotonic()
     base_rate = {task: counts.base_rate(task) for task in tasks}
-    decision = decide(settings.tasks, base_rate, {task: fit.scores[task].probabilities for task in tasks})
-    save_model(job.model_dir, model.network, transform, settings.features)
+    decision = decide(settings.tasks, base_rate, {task: trained.scores[task].probabilities for task in tasks})
+    save_model(job.model_dir, trained.network, transform, settings.features)
     decision.save(job.model_dir)
     ended = time.monotonic()
     seconds = {"prepare": prepared - started, "fit": fitted - prepared, "export": ended - fitted}
-    summary = _summary(settings, counts, groups, fairness, fit, decision, parameters, seconds)
+    summary = _summary(settings, data, runner, trained, decision, seconds)
     for folder in (job.log_dir, os.path.join(job.model_dir, "assets.extra")):
         with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE), "w") as file:
             file.write(json.dumps(summary, indent=2))
+    for target in summary.get("target_gap", {}).values():
+        report(("" if target["held"] else "WARNING: ") + target["sentence"])
     report(
-        f"kept epoch {fit.kept_epoch + 1}; "
+        f"{summary['parameters']:,} parameters; kept epoch {summary['kept_epoch']}; "
         + ", ".join(f"threshold {task} {value:.4f}" for task, value in decision.thresholds.items())
         + f"; prepared in {seconds['prepare']:.1f} s, fitted in {seconds['fit']:.1f} s, saved in {seconds['export']:.1f} s"
     )
+
+
+def training_data(
+    settings: TrainerSettings,
+    transform: tft.TFTransformOutput,
+    train: ExampleSource,
+    validation: ExampleSource,
+    report: Report,
+) -> TrainingData:
+    """Counts the splits and says what the fairness terms see.
+
+    Raises:
+      ValueError: A split lacks labels, or train the groups that the fairness terms compare.
+    """
+    groups = {name: group_values(transform, name) for name in settings.groups}
+    counts = _count(settings, train, groups)
+    held_out = count_outcomes(validation, {name: len(values) for name, values in groups.items()}).require_labels()
+    _check_gaps(settings, held_out, groups)
+    fairness = _fairness(settings, counts, groups, report)
+    return TrainingData(train, validation, counts, groups, fairness, validation_rows=held_out.rows)
+
+
+def _check_gaps(settings: TrainerSettings, validation: OutcomeCounts, groups: Mapping[str, list[str]]) -> None:
+    """Refuses targets for gaps that validation cannot show."""
+    for task in targets_of(settings.fairness, [task.name for task in settings.tasks]):
+        group = settings.fairness.group or settings.groups[0]
+        negatives = dict(zip(groups[group], validation.label_counts(task, group)[:, 0].tolist(), strict=True))
+        if sum(count > 0 for count in negatives.values()) < 2:
+            raise ValueError(
+                f"`fairness.target_gap` of task `{task}` needs negatives of two values of group `{group}` or more in split "
+                f"`validation`. Received: {negatives}"
+            )
 
 
 def _source(job: TrainingJob, transform: tft.TFTransformOutput, split: str, files: tuple[str, ...]) -> ExampleSource:
@@ -109,6 +149,8 @@ def _source(job: TrainingJob, transform: tft.TFTransformOutput, split: str, file
         tasks=tuple(task.name for task in job.settings.tasks),
         groups=job.settings.groups,
         split=split,
+        noise=job.settings.training.label_noise if split == "train" else {},
+        seed=job.settings.training.seed,
     )
 
 
@@ -148,91 +190,88 @@ def _fairness(
     return FairnessTerms(fairness, group, len(groups[group]), has_specific)
 
 
-def _build(
-    settings: TrainerSettings, transform: tft.TFTransformOutput, fairness: Optional[FairnessTerms]
-) -> MultiTaskModel:
-    mirrored = settings.training.distribution == "mirrored"
-    strategy = tf.distribute.MirroredStrategy() if mirrored else tf.distribute.get_strategy()
-    with strategy.scope():
-        network = build_network(
-            settings.model,
-            settings.features,
-            vocabulary_sizes(transform, settings.features.inputs),
-            [task.name for task in settings.tasks],
-            settings.training.seed,
-        )
-        model = MultiTaskModel(network, settings.tasks, fairness, settings.training.seed)
-        model.compile(optimizer=make_optimizer(settings.training))
-    return model
-
-
-def _fit(
-    job: TrainingJob,
-    model: MultiTaskModel,
-    train: ExampleSource,
-    validation: ExampleSource,
-    counts: OutcomeCounts,
-    fairness: Optional[FairnessTerms],
-    report: Report,
-) -> Fit:
+def _train(
+    job: TrainingJob, transform: tft.TFTransformOutput, data: TrainingData, report: Report
+) -> tuple[StageRunner, Trained]:
     settings = job.settings
     tf.io.gfile.makedirs(job.log_dir)
     log = EpochLog(job.log_dir)
-    log.write_counts(counts)
+    log.write_counts(data.counts)
     if job.checkpoint_root is not None:
         sweep_stale(job.checkpoint_root)
+    mirrored = settings.training.distribution == "mirrored"
+    strategy = tf.distribute.MirroredStrategy() if mirrored else tf.distribute.get_strategy()
+    checkpoints = job.checkpoint_dir()
+    return train_on(settings, transform, data, report, checkpoint_dir=checkpoints, log=log, strategy=strategy)
+
+
+def train_on(
+    settings: TrainerSettings,
+    transform: tft.TFTransformOutput,
+    data: TrainingData,
+    report: Report,
+    **options: Any,
+) -> tuple[StageRunner, Trained]:
+    """Trains the network that ``settings`` name on ``data``.
+
+    Args:
+      settings: What to train.
+      transform: Knows the sizes of vocabularies.
+      data: Without streams; they are made here where the settings ask for balanced fairness batches.
+      report: Takes lines of progress.
+      **options: Further ones of ``StageRunner``.
+
+    Raises:
+      FloatingPointError: The loss became NaN or infinite.
+    """
+    sizes = vocabulary_sizes(transform, settings.features.inputs)
+    tasks = tuple(task.name for task in settings.tasks)
+    spec = NetworkSpec(settings.model, settings.features, sizes, tasks, settings.training.seed)
     scratch = tempfile.mkdtemp(prefix="fairness-streams-")
     try:
-        streams: Optional[FairnessStreams] = None
-        if fairness is not None and settings.fairness.batches == "balanced":
-            streams = write_streams(train, fairness, scratch, shuffle_rows=settings.training.shuffle_rows)
-        trainer = Trainer(
-            model,
-            train,
-            validation,
-            settings.training,
-            train_rows=counts.rows,
-            base_rate={
-                task.name: counts.base_rate(task.name) for task in settings.tasks if task.threshold == "base_rate"
-            },
-            group=settings.fairness.group or next(iter(settings.groups), None),
-            streams=streams,
-            checkpoint_dir=job.checkpoint_dir(),
-            log=log,
-            report=report,
-        )
-        return trainer.run()
+        if data.fairness is not None and settings.fairness.batches == "balanced":
+            rows = settings.training.shuffle_rows
+            streams = write_streams(data.train, data.fairness, scratch, shuffle_rows=rows)
+            data = dataclasses.replace(data, streams=streams)
+        runner = StageRunner(settings, data, report=report, **options)
+        return runner, train(runner, spec)
     finally:
         shutil.rmtree(scratch)
 
 
 def _summary(
     settings: TrainerSettings,
-    counts: OutcomeCounts,
-    groups: Mapping[str, list[str]],
-    fairness: Optional[FairnessTerms],
-    fit: Fit,
+    data: TrainingData,
+    runner: StageRunner,
+    trained: Trained,
     decision: Decision,
-    parameters: int,
     seconds: Mapping[str, float],
 ) -> dict[str, Any]:
     """``training.json``: what was trained on, how it went and what came out."""
-    history = fit.position.history
+    history, fit = runner.history, runner.last
     later = history[1:] or history
-    return {
+    summary = {
         "network": settings.model.network,
         "fairness": settings.fairness.model_dump(mode="json"),
-        "parameters": parameters,
+        "weighting": settings.training.weighting.model_dump(mode="json"),
+        "robustness": settings.training.robustness.model_dump(mode="json"),
+        "parameters": sum(int(tf.size(variable)) for variable in trained.network.trainable_variables),
         "tasks": [task.name for task in settings.tasks],
-        "groups": dict(groups),
-        "train": counts.to_json(),
-        "has_specific": dict(fairness.has_specific) if fairness is not None else {},
+        "groups": dict(data.groups),
+        "train": data.counts.to_json(),
+        "has_specific": dict(data.fairness.has_specific) if data.fairness is not None else {},
         "thresholds": dict(decision.thresholds),
         "base_rate": dict(decision.base_rate),
-        "kept_epoch": fit.kept_epoch + 1,
-        "epochs": fit.position.epoch,
+        "kept_epoch": len(history) - fit.position.epoch + fit.kept_epoch + 1,
+        "epochs": len(history),
         # The first epoch holds the compilation of the step.
         "rows_per_second": sum(record["rows_per_second"] for record in later) / len(later),
-        "seconds": {**seconds, "training": fit.position.seconds},
+        "seconds": {**seconds, "training": runner.seconds},
         "history": history,
     }
+    targets = {}
+    if settings.fairness.target_gap is not None:
+        group, kept = settings.fairness.group or settings.groups[0], summary["kept_epoch"] - 1
+        targets = outcome(settings.fairness, history, kept, trained.scores, decision.thresholds, group)
+    further = {"gate_names": trained.network.gate_names, "sharing": dict(trained.sharing), "target_gap": targets}
+    return {**summary, **{key: value for key, value in further.items() if value}}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from models.input_pipeline import ExampleSource, ordered_batches
+from models.input_pipeline import ExampleSource
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +72,7 @@ def score_split(
       Task → its scores.
     """
     parts: dict[str, list[Any]] = {task: [] for task in source.tasks}
-    for batch in ordered_batches(source, batch_size=batch_size):
+    for batch in source.batches(batch_size):
         logits = predict(batch["features"])
         groups = {name: ids.numpy().astype(np.int32) for name, ids in batch["groups"].items()}
         for task in source.tasks:

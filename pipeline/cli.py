@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import Optional
 
@@ -61,6 +62,20 @@ def run(config: Path) -> None:
     console.print(f"took {time.time() - start:.0f} s")
     if not summary["blessed"] and os.environ.get("REQUIRE_BLESSING") == "1":
         sys.exit(REFUSED)
+
+
+@cli.command()
+@click.argument("config", type=click.Path(path_type=Path), default=Path("data_schemas/sample/dataset.yaml"))
+@click.option("--workers", type=click.IntRange(1), help="processes that train; default: one for each core")
+def frontier(config: Path, workers: Optional[int]) -> None:
+    """Trains the settings of CONFIG's `frontier` block and shows the best trade-offs of fairness and error."""
+    console = terminal.console()
+    settings = _prepare_or_exit(config, console)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
+    from pipeline.frontier.command import run  # imports TensorFlow: 5 s
+
+    sys.exit(run(settings, config, workers, console))
 
 
 @cli.command()

@@ -19,7 +19,7 @@ from components.interaction_log_gen.settings import ColumnKind, InteractionLogGe
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
 from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
-from models.fairness_terms import check_settings
+from models.combinations import check_combination
 from models.settings import (
     FairnessSettings,
     FeatureSettings,
@@ -31,8 +31,10 @@ from models.settings import (
 )
 from pipeline import columns
 from pipeline.beam import BeamSettings
+from pipeline.frontier.settings import FrontierSettings
 from pipeline.kubeflow_settings import KubeflowSettings
 from pipeline.sample_data import SampleSettings
+from pipeline.tuner.settings import TuneSettings
 
 _BOOLEAN = "tag:yaml.org,2002:bool"
 
@@ -82,14 +84,18 @@ class RunSettings(Settings):
     report: PageSettings = PageSettings()
     model_card: ModelCardSettings = ModelCardSettings()
     push: PushSettings = PushSettings()
+    tune: Optional[TuneSettings] = Field(None, description="search the candidate's settings before it is trained")
     beam: BeamSettings = BeamSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
+    frontier: FrontierSettings = FrontierSettings()
 
     @model_validator(mode="after")
     def _together(self) -> RunSettings:
         tasks, groups = [task.name for task in self.tasks], [group.name for group in self.groups]
         self._refuse_leaks()
-        check_settings(self.model.network, self.fairness, tasks, groups)
+        check_combination(self.candidate(), groups)
+        if self.tune is not None:
+            self.tune.check(self.candidate())
         check_names(tasks, groups)
         self.gate.check(tasks, groups)
         self.column_kinds()
@@ -163,9 +169,14 @@ class RunSettings(Settings):
                 include={"embedding_units", "shared_units", "tower_units", "cross_layers", "dropout"}
             ),
         )
+        # Label noise stays: both models learn from the same labels.
+        training = self.training.model_copy(
+            update={key: TrainingSettings.model_fields[key].default for key in ("weighting", "robustness", "select_by")}
+        )
         tasks = tuple(ModelTask(name=task.name, threshold=task.threshold) for task in self.tasks)
         groups = tuple(group.name for group in self.groups)
-        return self._trainer(model=model, tasks=tasks, groups=groups, fairness=FairnessSettings(mode="none"))
+        fairness = FairnessSettings(mode="none")
+        return self._trainer(model=model, tasks=tasks, groups=groups, fairness=fairness, training=training)
 
 
 def _substitute(text: str, where: Path) -> str:

@@ -15,7 +15,8 @@ from typing import Any, Optional
 
 _STAGE = re.compile(r"^Component (\S+) is (running|finished)\.$")
 _TRAINING = "training: "
-_EPOCH = f"{_TRAINING}epoch "
+# A training in stages names the stage first.
+_EPOCH = re.compile(rf"^{_TRAINING}(?:\w+: )?epoch ")
 _CACHED = "A cached execution"
 # A line that a component wants a person to see is logged with this in front.
 PROGRESS = "progress: "
@@ -55,7 +56,7 @@ class StageHandler(logging.Handler):
             self._events.write("stage", name=self._events.stage, state="cached")
         elif message.startswith(PROGRESS):
             self._events.write("note", stage=self._events.stage, text=message[len(PROGRESS) :])
-        elif message.startswith(_EPOCH):
+        elif _EPOCH.match(message):
             # The rest of the line, task by task, is in the log and in TensorBoard.
             text = message[len(_TRAINING) :].split("  |  ")[0]
             self._events.write("note", stage=self._events.stage, text=text)

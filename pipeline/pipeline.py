@@ -30,12 +30,15 @@ class Places(NamedTuple):
     metadata: Optional[str] = None
 
 
-def _trainer(name: str, settings: TrainerSettings, transform: Any, schema: Any, places: Places) -> base_node.BaseNode:
+def _trainer(
+    name: str, settings: TrainerSettings, transform: Any, schema: Any, places: Places, found: Optional[Any] = None
+) -> base_node.BaseNode:
     return tfx.components.Trainer(
         run_fn="models.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
+        hyperparameters=found,
         train_args=trainer_pb2.TrainArgs(splits=["train"]),
         eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
         custom_config={
@@ -44,6 +47,22 @@ def _trainer(name: str, settings: TrainerSettings, transform: Any, schema: Any, 
             "checkpoint_root": places.checkpoints,
         },
     ).with_id(name)
+
+
+def _tuner(settings: RunSettings, transform: Any, schema: Any, places: Places) -> Optional[base_node.BaseNode]:
+    if settings.tune is None:
+        return None
+    # Imported where it is asked for: KerasTuner takes seconds.
+    from pipeline.tuner.component import candidate_tuner
+
+    return candidate_tuner(
+        settings.tune,
+        settings.candidate(),
+        settings.baseline(),
+        transform=transform,
+        schema=schema,
+        trials_root=places.checkpoints,
+    )
 
 
 class DataNodes(NamedTuple):
@@ -100,7 +119,9 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
     """
     data = data_nodes(settings)
     schema = data.schema.outputs["schema"]
-    candidate = _trainer("Candidate", settings.candidate(), data.transform, schema, places)
+    tuner = _tuner(settings, data.transform, schema, places)
+    found = tuner.outputs["best_hyperparameters"] if tuner else None
+    candidate = _trainer("Candidate", settings.candidate(), data.transform, schema, places, found)
     baseline = _trainer("Baseline", settings.baseline(), data.transform, schema, places)
     evaluator = tfx.components.Evaluator(
         examples=data.splitter.outputs["examples"],
@@ -146,7 +167,7 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
         metadata_connection_config=(
             tfx.orchestration.metadata.sqlite_metadata_connection_config(places.metadata) if places.metadata else None
         ),
-        components=[*data, baseline, candidate, evaluator, pusher, report],
+        components=[*data, *([tuner] if tuner else []), baseline, candidate, evaluator, pusher, report],
         enable_cache=True,
         beam_pipeline_args=beam_pipeline_args,
     )

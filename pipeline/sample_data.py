@@ -11,6 +11,10 @@ counted). Any model that learns the cue has more false positives in that gender,
 the cue together with what tells the genders apart (``device`` and the video's category). Which gender suffers
 differs between tasks (``INFLATED``), so a repair of one task can harm another. With ``bias`` 0 the genders differ in no way
 that a label depends on.
+
+``conflict`` adds a fourth task, ``dismiss``, that wants other hidden units than the rest: each of the cues alone says
+nothing about it, and the sign of their product does. Layers that are shared have to give units to it which the other
+tasks, for which a cue means one thing everywhere, then lack.
 """
 
 from __future__ import annotations
@@ -18,9 +22,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +35,7 @@ from pydantic import Field
 from models.settings import Settings
 
 TASKS = ("click", "long_view", "like")
+CONFLICTING = "dismiss"
 CUES = {"click": "click_prior", "long_view": "watch_prior", "like": "like_prior"}
 INFLATED = {"click": "male", "long_view": "male", "like": "female"}
 CATEGORIES = ("sports", "cars", "games", "news", "music", "comedy", "food", "travel", "beauty", "crafts")
@@ -50,6 +56,9 @@ class SampleSettings(Settings):
     seed: int = 20_240_613
     bias: dict[str, float] = Field({"click": 0.35, "long_view": 0.3, "like": 0.35}, description="per task, in 0..1")
     missing: dict[str, float] = Field({"long_view": 0.03, "like": 0.05}, description="share of unknown labels")
+    conflict: Optional[float] = Field(
+        None, gt=0, description="log odds of a task `dismiss` that conflicts with the others; absent = no such task"
+    )
 
 
 class Tables(NamedTuple):
@@ -157,7 +166,16 @@ def draw_impressions(
     for task in TASKS:
         unknown = rng.random(n) < settings.missing.get(task, 0.0)
         columns[task] = pa.array(labels[task], mask=unknown)
+    if settings.conflict is not None:
+        cues = [columns[CUES[task]].to_numpy() for task in TASKS]
+        columns[CONFLICTING] = pa.array(_conflicting(cues, settings.conflict, rng))
     return pa.table(columns)
+
+
+def _conflicting(cues: Sequence[np.ndarray], strength: float, rng: np.random.Generator) -> np.ndarray:
+    """0/1 [n]: likelier, by ``strength`` log odds either way, where the product of the cues is positive."""
+    logit = strength * np.sign(np.prod(cues, axis=0))
+    return (rng.random(len(logit)) < 1 / (1 + np.exp(-logit))).astype(int)
 
 
 def draw_users_and_items(settings: SampleSettings) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Tables]:
@@ -198,7 +216,7 @@ def ensure(folder: Path, settings: SampleSettings) -> bool:
     The folder appears whole or not at all: it is written aside and renamed.
     """
     manifest = folder / _MANIFEST
-    wanted = settings.model_dump(mode="json")
+    wanted = settings.model_dump(mode="json", exclude_none=True)
     if manifest.exists() and json.loads(manifest.read_text()) == wanted:
         return False
     aside = folder.with_name(f"{folder.name}.writing")

@@ -48,10 +48,13 @@ def compose(reported: dict[str, Any], folder: RunFolder, record: RunRecord, push
 
 
 def _paths(folder: RunFolder, record: RunRecord, pushed: Optional[Path]) -> dict[str, str]:
-    return {
+    found = {
         "report": str(record.output("FairnessReport", "report").uri / PAGE),
         "model": str(pushed or record.output("Candidate", "model").uri / "Format-Serving"),
         "evaluation": str(record.output("Evaluator", "evaluation").uri),
         "tensorboard": str(record.output("Candidate", "model_run").uri),
         "summary": str(folder.summary),
     }
+    if "Tuner" in record.nodes:
+        found["trials"] = str(record.output("Tuner", "tuner_results").uri / "trials.json")
+    return found

@@ -109,6 +109,8 @@ def show(summary: dict[str, Any], console: Console) -> None:
             console.print(f"      {escape(summary[key]['reason'])}", style="yellow")
     _transfer(summary, console)
     _worst(summary, console)
+    for target in summary.get("target_gap", {}).values():
+        console.print(escape(target["sentence"]), style="dim" if target["held"] else "yellow")
     cluster = summary["settings"]["evaluation"]["cluster"]
     drawn = f"values of `{cluster}` are resampled" if cluster else "rows are taken as independent"
     console.print(f"intervals: {escape(drawn)}", style="dim")

@@ -5,7 +5,8 @@
 the bound failed), ``ok``, ``sentence`` with the evidence, and ``plain``, the same in a reviewer's words),
 ``pushed`` (path or null), ``group`` (the primary key), ``rows`` {split: n}, ``left_out`` (sentences on rows of the log that
 are in no split), ``arfg``, ``are``, ``delta_p`` (percent, higher is better) and ``negative_transfer_count`` {value,
-interval, reason}, ``negative_transfer`` {surely, possibly: tasks}, ``settings``, ``warnings``, and ``tasks``.
+interval, reason}, ``negative_transfer`` {surely, possibly: tasks}, ``target_gap`` {task: asked, achieved (on validation),
+standard_error, held, strength, last_strength, at_bound, epoch, sentence}, ``settings``, ``warnings``, and ``tasks``.
 
 Per task: ``threshold``, ``error``, ``fpr_gap`` and ``tpr_gap``, each {baseline, model, ratio} of {value, interval, reason};
 ``auc`` {baseline, model}; ``error_difference`` {model}; ``worst_group_error``, ``worst_group_auc``, ``worst_cell_error`` and
@@ -51,6 +52,7 @@ def compose(run: RunInputs) -> dict[str, Any]:
         "negative_transfer_count": estimate(run.primary["values"]["negative_transfer_count"]),
         "negative_transfer": dict(zip(("surely", "possibly"), harmed(run.primary), strict=True)),
         "tasks": {task: _task(task, run) for task in tasks},
+        "target_gap": run.training[CANDIDATE].get("target_gap", {}),
         "warnings": run.counts["warnings"],
         "settings": run.settings.run,
     }

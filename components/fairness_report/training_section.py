@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
@@ -19,9 +20,9 @@ def training_data(run: RunInputs) -> dict[str, Any]:
 
     Returns:
         {who: {network, parameters, epochs, kept_epoch, rows_per_second, seconds, weights {task: share}, loss {train,
-        validation}, tasks {task: {loss, validation_loss, auc, fpr_gap, threshold, fairness {part: values}, and of
-        `weight`, `strength` and `gates` those that were recorded, `gate_names` [names] where the training names what its
-        gates mix}}}}; lists over epochs.
+        validation}, notes [sentences], tasks {task: {loss, validation_loss, auc, fpr_gap, threshold, fairness {part:
+        values}, and of `weight` (where it moves), `strength` and `gates` those that were recorded, `gate_names` [names]
+        where the training names what its gates mix}}}}; lists over epochs.
 
     Raises:
         ValueError: A task's gates and their names differ in number.
@@ -47,7 +48,29 @@ def _model(training: dict[str, Any], run: RunInputs, who: str) -> dict[str, Any]
             task: _task(history, task) | _gate_names(history, task, training.get("gate_names", {}).get(task))
             for task in training["tasks"]
         },
+        "notes": sharing_notes(training.get("sharing", {})),
     }
+
+
+def sharing_notes(sharing: Mapping[str, Any]) -> list[str]:
+    """What a network's strategy decided on sharing, in words."""
+    notes = []
+    closed = sharing.get("closed_gates", [])
+    if closed:
+        names = ", ".join(closed)
+        notes.append(
+            f"The gates of these tasks are closed, since sharing did not lower their train loss: {names}. They are their "
+            "single-task networks, whatever the gates of the last epoch show."
+        )
+    for task, choices in (sharing.get("architecture") or {}).items():
+        notes.append(f"{task} takes, from the input on: {', '.join(choices)}.")
+    parameters = sharing.get("parameters", {})
+    if "full" in parameters:
+        notes.append(
+            f"The network that was found has {parameters['network']:,} parameters; {parameters['full']:,} with all private "
+            f"and public encoders, {parameters['single_task']:,} as single-task networks."
+        )
+    return notes
 
 
 def _gate_names(history: list[Record], task: str, names: Optional[list[str]]) -> Record:
@@ -81,6 +104,7 @@ def _task(history: list[Record], task: str) -> dict[str, Any]:
     }
     for key in _OPTIONAL:
         values = [record.get(key, record["train"].get(key)) for record in records]
-        if any(value is not None for value in values):
+        # Weights that never move are told once, beside the loss.
+        if any(value is not None for value in values) and (key != "weight" or any(v != values[0] for v in values)):
             result[key] = values
     return result

@@ -1,4 +1,4 @@
-"""What the Evaluator adds to TFMA's extractors: the decision thresholds that each model carries.
+"""What the Evaluator adds to TFMA's extractors: the decision thresholds that each model carries, and names of outputs.
 
 Thresholds are fixed on the validation split by the trainer and stored in ``assets.extra/decision.json`` of the SavedModel,
 so that a model is judged at the thresholds it will decide with. The EvalConfig is made before they are known.
@@ -17,6 +17,7 @@ import tensorflow_model_analysis as tfma
 
 from components.batched_evaluation.extractors import batched_extractors
 from components.batched_evaluation.names import is_batched
+from components.batched_evaluation.outputs import named_outputs_extractor
 from models.decision import DECISION_FILE
 
 # Extracts key of {model name: {task: threshold}}.
@@ -52,11 +53,9 @@ def custom_extractors(
     # TFMA's evaluators read what the slice key extractor puts out, and nothing that comes after it.
     stages = [extractor.stage_name for extractor in extractors]
     position = stages.index(tfma.extractors.SLICE_KEY_EXTRACTOR_STAGE_NAME)
-    extractors.insert(
-        position,
-        tfma.extractors.Extractor(stage_name="ExtractDecisionThresholds", ptransform=_AddThresholds(thresholds)),
-    )
-    return extractors
+    added = [tfma.extractors.Extractor(stage_name="ExtractDecisionThresholds", ptransform=_AddThresholds(thresholds))]
+    named = named_outputs_extractor(eval_config)
+    return [*extractors[:position], *([named] if named else []), *added, *extractors[position:]]
 
 
 def cluster_columns(eval_config: tfma.EvalConfig) -> list[str]:

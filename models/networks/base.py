@@ -3,61 +3,14 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Optional
 
 import tensorflow as tf
 import tf_keras as keras
 
-from models.networks.encoder import FeatureEncoder, check_vocabulary_sizes
-from models.networks.layers import DenseStack, glorot, layer_name
-from models.settings import CategoricalFeature, FeatureSettings, ModelSettings, NumericFeature
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkSpec:
-    """All that a network is built from.
-
-    Attributes:
-      settings: Capacity.
-      features: The inputs.
-      vocabulary_sizes: Number of ids of each categorical feature, out-of-vocabulary buckets included.
-      tasks: Task names in the order in which they were declared; outputs keep it.
-      seed: Fixes the initial weights.
-
-    Raises:
-      ValueError: There is no task, a task stands twice, or a vocabulary size is missing.
-    """
-
-    settings: ModelSettings
-    features: FeatureSettings
-    vocabulary_sizes: Mapping[str, int]
-    tasks: tuple[str, ...]
-    seed: int
-
-    def __post_init__(self) -> None:
-        if not self.tasks or len(set(self.tasks)) != len(self.tasks):
-            raise ValueError(f"`tasks` should be one or more different names. Received: {list(self.tasks)}")
-        check_vocabulary_sizes(self.features, self.vocabulary_sizes)
-
-    def encoder(self, path: str) -> FeatureEncoder:
-        """A new encoder of the inputs, initialised by its ``path``."""
-        return FeatureEncoder(self.features, self.settings, self.vocabulary_sizes, self.seed, path)
-
-    def stack(self, units: Sequence[int], path: str) -> DenseStack:
-        """A new stack of dense layers, initialised by its ``path``."""
-        return DenseStack(units, self.settings.dropout, self.seed, path)
-
-    def empty_batch(self) -> dict[str, tf.Tensor]:
-        """Features of no rows, as the encoder takes them."""
-        return {feature.name: _no_rows(feature) for feature in self.features.inputs}
-
-
-def _no_rows(feature: Any) -> tf.Tensor:
-    if isinstance(feature, NumericFeature):
-        return tf.zeros([0], tf.float32)
-    return tf.zeros([0] if isinstance(feature, CategoricalFeature) else [0, 1], tf.int64)
+from models.networks.layers import glorot, layer_name
+from models.networks.spec import NetworkSpec, spec_of_config
 
 
 class Tower(keras.layers.Layer):
@@ -134,7 +87,8 @@ class MultiTaskNetwork(keras.Model, abc.ABC):
           seed: int32 [2], the step's seed for dropout (another one for each replica); None drops nothing.
 
         Returns:
-          A nest of tensors whose first axis is the batch.
+          A nest of tensors whose first axis is the batch. None of them is computed from another, so that a gradient at
+          each is that of the heads alone (``tf.identity`` parts a tensor that the trunk itself reads on).
         """
 
     @abc.abstractmethod
@@ -157,6 +111,33 @@ class MultiTaskNetwork(keras.Model, abc.ABC):
     ) -> dict[str, tf.Tensor]:
         """``heads(trunk(features))``; arguments and result as there."""
         return self.heads(self.trunk(features, training=training, seed=seed), training=training, seed=seed)
+
+    def representation(self, shared: Any) -> Any:
+        """The final activations of what the tasks share.
+
+        Args:
+          shared: What ``trunk`` returned.
+
+        Returns:
+          A nest of [n, …], a part of ``shared`` that holds neither inputs nor what only gates read.
+        """
+        return shared
+
+    def trunk_outputs(self, shared: Any) -> list[tf.Tensor]:
+        """The tensors through which the tasks' gradients reach the shared variables.
+
+        Args:
+          shared: What ``trunk`` returned.
+
+        Returns:
+          Those of its floating tensors that depend on shared variables, each once.
+        """
+        return [part for part in tf.nest.flatten(shared) if part.dtype.is_floating]
+
+    @property
+    def gate_names(self) -> dict[str, list[str]]:
+        """Task → what its ``mean_gate_weights`` belong to, in their order; empty for networks without gates."""
+        return {}
 
     @property
     def spec(self) -> NetworkSpec:
@@ -191,15 +172,7 @@ class MultiTaskNetwork(keras.Model, abc.ABC):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> MultiTaskNetwork:
         """The inverse of ``get_config``: the same network with its initial weights."""
-        return cls(
-            NetworkSpec(
-                settings=ModelSettings.model_validate(config["settings"]),
-                features=FeatureSettings.model_validate(config["features"]),
-                vocabulary_sizes=config["vocabulary_sizes"],
-                tasks=tuple(config["tasks"]),
-                seed=config["seed"],
-            )
-        )
+        return cls(spec_of_config(config))
 
 
 def _variables(layers: list[keras.layers.Layer]) -> list[tf.Variable]:

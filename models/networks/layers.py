@@ -48,19 +48,26 @@ class DenseStack(keras.layers.Layer):
       dropout: Share of the units to drop, in [0, 1).
       seed: The run's seed; with ``path`` it fixes the initial weights.
       path: The stack's name within its network, different for each stack.
+      first: Index of the first layer: a part of a longer stack starts with the weights, and drops the units, that the
+        whole would.
     """
 
-    def __init__(self, units: Sequence[int], dropout: float, seed: int, path: str, **kwargs: Any) -> None:
-        super().__init__(name=kwargs.pop("name", layer_name(path)), **kwargs)
+    def __init__(
+        self, units: Sequence[int], dropout: float, seed: int, path: str, first: int = 0, **kwargs: Any
+    ) -> None:
+        name = layer_name(path, str(first)) if first else layer_name(path)
+        super().__init__(name=kwargs.pop("name", name), **kwargs)
         self._units = tuple(units)
         self._dropout = dropout
         self._seed = seed
         self._path = path
-        names = [f"{path}/dense_{index}" for index in range(len(self._units))]
+        self._first = first
+        indices = range(first, first + len(self._units))
+        names = [f"{path}/dense_{index}" for index in indices]
         self._salts = tuple(derived_seed(0, name) for name in names)
         self._dense = [
             keras.layers.Dense(width, activation="relu", kernel_initializer=glorot(seed, name), name=f"dense_{index}")
-            for index, (width, name) in enumerate(zip(self._units, names, strict=True))
+            for index, width, name in zip(indices, self._units, names, strict=True)
         ]
 
     def call(self, inputs: tf.Tensor, training: bool = False, seed: Optional[tf.Tensor] = None) -> tf.Tensor:
@@ -85,5 +92,7 @@ class DenseStack(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Arguments that build an equal stack."""
         config = super().get_config()
-        config.update(units=list(self._units), dropout=self._dropout, seed=self._seed, path=self._path)
+        config.update(
+            units=list(self._units), dropout=self._dropout, seed=self._seed, path=self._path, first=self._first
+        )
         return config

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
-from models.networks.layers import glorot
+from models.networks.gates import ExpertGate, mixture
 
 
 class MMoE(MultiTaskNetwork):
@@ -25,18 +25,13 @@ class MMoE(MultiTaskNetwork):
 
     def _make_layers(self, spec: NetworkSpec) -> None:
         settings = spec.settings
-        self._temperature = settings.gate_temperature
         self._encoder = spec.encoder("encoder")
         self._experts = [spec.stack(settings.shared_units, f"expert_{index}") for index in range(settings.experts)]
-        names = [f"{index}_{task}" for index, task in enumerate(spec.tasks)]
-        self._gates = [self._gate(spec, index, name) for index, name in enumerate(names)]
-        self._towers = [Tower(spec, f"tower_{name}") for name in names]
-
-    def _gate(self, spec: NetworkSpec, index: int, name: str) -> keras.layers.Dense:
-        initializer = glorot(spec.seed, f"gate_{name}")
-        return keras.layers.Dense(
-            spec.settings.experts, use_bias=False, kernel_initializer=initializer, name=f"gate_{index}"
-        )
+        self._gates = [
+            ExpertGate(settings.experts, settings.gate_temperature, spec.seed, f"gate_{path}")
+            for path in spec.task_paths()
+        ]
+        self._towers = [Tower(spec, f"tower_{path}") for path in spec.task_paths()]
 
     def _shared_layers(self) -> list[keras.layers.Layer]:
         return [self._encoder, *self._experts]
@@ -50,22 +45,26 @@ class MMoE(MultiTaskNetwork):
         """``experts`` [n, e, d] and ``embedded`` [n, D]."""
         embedded = self._encoder(features)
         experts = [expert(embedded, training=training, seed=seed) for expert in self._experts]
-        return {"experts": tf.stack(experts, axis=1), "embedded": embedded}
+        return {"experts": tf.stack(experts, axis=1), "embedded": tf.identity(embedded)}
 
     def heads(
         self, shared: dict[str, tf.Tensor], training: bool = False, seed: Optional[tf.Tensor] = None
     ) -> dict[str, tf.Tensor]:
         """Each tower on its gate's mixture of the experts."""
-        experts = shared["experts"]
         logits = {}
-        for task, weights, tower in zip(self.tasks, self._gate_weights(shared["embedded"]), self._towers, strict=True):
-            mixture = tf.einsum("ne,ned->nd", tf.cast(weights, experts.dtype), experts)
-            logits[task] = tower(mixture, training=training, seed=seed)
+        for task, gate, tower in zip(self.tasks, self._gates, self._towers, strict=True):
+            mixed = mixture(gate(shared["embedded"]), shared["experts"])
+            logits[task] = tower(mixed, training=training, seed=seed)
         return logits
 
-    def _gate_weights(self, embedded: tf.Tensor) -> list[tf.Tensor]:
-        """float32 [n, e] for each task; the softmax needs more than bfloat16's eight bits."""
-        return [tf.nn.softmax(tf.cast(gate(embedded), tf.float32) / self._temperature) for gate in self._gates]
+    def representation(self, shared: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The experts' outputs."""
+        return shared["experts"]
+
+    @property
+    def gate_names(self) -> dict[str, list[str]]:
+        """The experts, counted from 1."""
+        return {task: [f"expert {index + 1}" for index in range(len(self._experts))] for task in self.tasks}
 
     def mean_gate_weights(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """How much each task uses each expert, on average over a batch.
@@ -76,5 +75,7 @@ class MMoE(MultiTaskNetwork):
         Returns:
           Task → float32 [e], summing to 1, in the order of ``tasks``.
         """
-        weights = self._gate_weights(self._encoder(features))
-        return {task: tf.reduce_mean(rows, axis=0) for task, rows in zip(self.tasks, weights, strict=True)}
+        embedded = self._encoder(features)
+        return {
+            task: tf.reduce_mean(gate(embedded), axis=0) for task, gate in zip(self.tasks, self._gates, strict=True)
+        }

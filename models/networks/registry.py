@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from models.networks.base import MultiTaskNetwork, NetworkSpec
+from models.networks.cross_stitch import CrossStitch
+from models.networks.dsmtl import Dsmtl
 from models.networks.mmoe import MMoE
+from models.networks.ple import Cgc, Ple
 from models.networks.shared_bottom import SharedBottom
 from models.networks.single_task import SingleTask
 from models.settings import FeatureSettings, ModelSettings
@@ -27,6 +30,10 @@ def register_network(name: str, network: type[MultiTaskNetwork]) -> None:
 register_network("single_task", SingleTask)
 register_network("shared_bottom", SharedBottom)
 register_network("mmoe", MMoE)
+register_network("cgc", Cgc)
+register_network("ple", Ple)
+register_network("cross_stitch", CrossStitch)
+register_network("dsmtl", Dsmtl)
 
 
 def build_network(

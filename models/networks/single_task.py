@@ -35,7 +35,7 @@ class SingleTask(MultiTaskNetwork):
 
     def trunk(self, features: Mapping[str, tf.Tensor], training: bool = False, seed: Optional[tf.Tensor] = None) -> Any:
         """The inputs among ``features``, as they are."""
-        return {feature.name: features[feature.name] for feature in self.spec.features.inputs}
+        return self.spec.inputs_of(features)
 
     def heads(self, shared: Any, training: bool = False, seed: Optional[tf.Tensor] = None) -> dict[str, tf.Tensor]:
         """Each task's whole network on the features."""
@@ -44,3 +44,7 @@ class SingleTask(MultiTaskNetwork):
             hidden = bottom(encoder(shared), training=training, seed=seed)
             logits[task] = tower(hidden, training=training, seed=seed)
         return logits
+
+    def trunk_outputs(self, shared: Any) -> list[tf.Tensor]:
+        """None: the inputs depend on no variable."""
+        return []

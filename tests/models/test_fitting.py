@@ -86,6 +86,20 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(make_settings, data
     assert losses[0] == losses[1]
 
 
+def test_how_many_steps_a_call_takes_changes_nothing(make_settings, data, tmp_path):
+    """Calls end where a checkpoint is due, and the last of an epoch's with its shorter batch."""
+    settings = make_settings(training={"epochs": 2, "checkpoint_steps": 6}, model={"dropout": 0.2})
+    model, trainer = make_trainer(settings, data, checkpoint_dir=str(tmp_path))
+    counts, steps = [], model.train_steps
+    model.train_steps = lambda batches, count: (counts.append(count), steps(batches, count))
+    trainer.run()
+    assert counts == [6, 6, 4] * 2
+    single, trainer = make_trainer(settings, data, callbacks=[keras.callbacks.Callback()])
+    trainer.run()
+    for one, other in zip(model.network.get_weights(), single.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_finished_training_is_not_trained_further(make_settings, data, tmp_path):
     settings = make_settings(training={"epochs": 2})
     first, trainer = make_trainer(settings, data, checkpoint_dir=str(tmp_path))
@@ -166,7 +180,7 @@ def test_gates_of_experts_are_recorded_by_epoch(make_settings, data, tmp_path):
         for event in tf.compat.v1.train.summary_iterator(str(path))
         for value in event.summary.value
     }
-    assert {f"like/gate/expert_{expert}" for expert in range(3)} <= tags
+    assert {f"like/gate/expert {expert}" for expert in (1, 2, 3)} <= tags
 
 
 def test_networks_without_gates_record_none(make_settings, data):

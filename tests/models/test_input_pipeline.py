@@ -9,7 +9,7 @@ from models.input_pipeline import epoch_seed, ordered_batches, outcome_batches, 
 
 
 def batches(source, **options):
-    options = {"batch_size": 64, "shuffle_rows": 300, "seed": 7, **options}
+    options = {"epochs": range(1), "batch_size": 64, "shuffle_rows": 300, "seed": 7, **options}
     return list(train_batches(source, **options).as_numpy_iterator())
 
 
@@ -47,6 +47,24 @@ def test_skip_goes_on_where_an_epoch_stopped(data, skip):
     assert rows(batches(source, skip=skip)) == rows(batches(source)[skip:])
 
 
+def test_each_epoch_has_its_own_order_whichever_came_first(data):
+    source = data.source("train")
+    parts = [rows(batches(source, epochs=range(epoch, epoch + 1))) for epoch in range(3)]
+    assert rows(batches(source, epochs=range(3))) == parts[0] + parts[1] + parts[2]
+    assert parts[0] != parts[1] and sorted(parts[0]) == sorted(parts[1])
+    # What is left of an epoch, and the next one whole.
+    assert rows(batches(source, epochs=range(1, 3), skip=3)) == parts[1][3 * 64 :] + parts[2]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_order_depends_on_nothing_that_the_process_was_told(data, seed):
+    found = []
+    for process_seed in (0, 1):
+        tf.random.set_seed(process_seed)
+        found.append(rows(batches(data.source("train"), seed=seed)))
+    assert found[0] == found[1]
+
+
 def test_shapes_and_types(data):
     part = batches(data.source("train"))[0]
     assert part["features"]["age"].dtype == np.float32
@@ -73,10 +91,11 @@ def test_tasks_and_groups_come_from_their_own_columns(data):
 
 def test_fairness_batches_stand_beside_the_training_batches(data):
     source = data.source("train")
-    numbers = tf.data.Dataset.counter()
-    parts = batches(source, beside=(numbers, lambda number: number * 10), skip=2)
-    assert [int(part["fairness"]) for part in parts] == [10 * step for step in range(2, 16)]
-    assert rows(parts) == rows(batches(source, skip=2))
+    beside = (lambda epoch: tf.data.Dataset.counter(100 * epoch), lambda number: number * 10)
+    parts = batches(source, epochs=range(1, 3), beside=beside, skip=2)
+    first, second = range(102, 116), range(200, 216)
+    assert [int(part["fairness"]) for part in parts] == [10 * step for step in [*first, *second]]
+    assert rows(parts) == rows(batches(source, epochs=range(1, 3), skip=2))
 
 
 def test_uncompressed_files_are_read_too(data, tmp_path):

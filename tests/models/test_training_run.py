@@ -116,10 +116,16 @@ CHILD = textwrap.dedent(
     """
     import functools, os, signal, sys
     import models
+    import tensorflow as tf
     import tf_keras as keras
-    from models import training_run
+    from models import stages, training_run
     from models.training_job import TrainingJob
 
+    # Two replicas where the job asks for replicas, as on a machine with two GPUs.
+    tf.config.set_logical_device_configuration(
+        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+    )
+    tf.distribute.MirroredStrategy = functools.partial(tf.distribute.MirroredStrategy, ["CPU:0", "CPU:1"])
     job = TrainingJob.model_validate_json(open(sys.argv[1]).read())
     training_run.prepare_process(job.settings.training.seed, job.settings.training.precision)
     steps = [int(sys.argv[2])]
@@ -130,7 +136,7 @@ CHILD = textwrap.dedent(
             if not steps[0]:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    training_run.Trainer = functools.partial(training_run.Trainer, callbacks=[Kill()])
+    stages.Trainer = functools.partial(stages.Trainer, callbacks=[Kill()])
     training_run.run_job(job)
     """
 )
@@ -155,11 +161,31 @@ def saved_weights(folder):
     return [reader.get_tensor(name) for name in names]
 
 
-def test_after_kill_9_the_same_command_ends_with_the_same_weights(make_settings, data, tmp_path):
+BALANCED = {"mode": "mtaf", "batches": "balanced", "balanced_batch_size": 16}
+IN_BATCH = {"mode": "mtaf", "loss": "mmd"}
+
+
+@pytest.mark.parametrize(
+    ("fairness", "training"),
+    [
+        pytest.param(BALANCED, {}, id="balanced"),
+        pytest.param(
+            IN_BATCH,
+            {"distribution": "mirrored", "weighting": {"method": "excess_risk"}},
+            id="two replicas, weights from gradients",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"mode": "none"},
+            {"robustness": {"method": "regularised", "pretrain_epochs": 1}, "weighting": {"method": "dwa"}},
+            id="in the second stage",
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_after_kill_9_the_same_command_ends_with_the_same_weights(make_settings, data, tmp_path, fairness, training):
     settings = make_settings(
-        fairness={"mode": "mtaf", "batches": "balanced", "balanced_batch_size": 16},
-        model={"dropout": 0.2},
-        training={"epochs": 3, "checkpoint_steps": 4},
+        fairness=fairness, model={"dropout": 0.2}, training={"epochs": 3, "checkpoint_steps": 4, **training}
     )
     whole = run_child(make_job(settings, data, tmp_path / "whole"), tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr[-3000:]
@@ -170,7 +196,8 @@ def test_after_kill_9_the_same_command_ends_with_the_same_weights(make_settings,
     assert not (tmp_path / "cut" / "model").exists()
     resumed = run_child(job, tmp_path / "cut")
     assert resumed.returncode == 0, resumed.stderr[-3000:]
-    assert "resumed at epoch 2, step 4 of 16" in resumed.stdout
+    where = "1 of stage tasks" if "robustness" in training else "2"
+    assert f"resumed at epoch {where}, step 4 of 16" in resumed.stdout
 
     expected, found = saved_weights(tmp_path / "whole"), saved_weights(tmp_path / "cut")
     assert len(expected) == len(found) > 5

@@ -44,6 +44,16 @@ def test_stages_notes_and_cache_become_events(logger: logging.Logger, tmp_path: 
     ]
 
 
+def test_epochs_of_a_training_and_of_its_stages_are_notes_without_the_tasks(
+    logger: logging.Logger, tmp_path: Path
+) -> None:
+    logger.info("training: %s", "epoch 1/6  1.0 s  |  click: loss 0.5")
+    logger.info("training: %s", "sharing: epoch 7/12  1.0 s  |  click: loss 0.5")
+    logger.info("training: %s", "ready; epoch after epoch")
+    texts = [event["text"] for event in read(tmp_path)]
+    assert texts == ["epoch 1/6  1.0 s", "sharing: epoch 7/12  1.0 s"]
+
+
 def test_warnings_of_our_code_are_shown_and_those_of_libraries_are_not(
     logger: logging.Logger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

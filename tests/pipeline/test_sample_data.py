@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.sample_data import CUES, INFLATED, TASKS, SampleSettings, ensure, generate
+from pipeline.sample_data import CONFLICTING, CUES, INFLATED, TASKS, SampleSettings, ensure, generate
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,20 @@ def test_no_bias_plants_none() -> None:
     for task in TASKS:
         mean = joined[joined[task] == 0].groupby("gender")[CUES[task]].mean()
         assert abs(mean["M"] - mean["F"]) < 0.05
+
+
+def test_the_conflicting_task_depends_on_the_product_of_the_cues_and_on_none_alone() -> None:
+    settings = SampleSettings(rows=20_000, conflict=2.0)
+    table = generate(settings).impressions.to_pandas()
+    product = np.prod([table[CUES[task]] for task in TASKS], axis=0)
+    rates = table[CONFLICTING].groupby(product > 0).mean()
+    assert rates[True] == pytest.approx(1 / (1 + np.exp(-2)), abs=0.02)
+    assert rates[False] == pytest.approx(1 / (1 + np.exp(2)), abs=0.02)
+    for task in TASKS:
+        assert abs(np.corrcoef(table[CONFLICTING], table[CUES[task]])[0, 1]) < 0.15
+    # The rest of the log is what it is without.
+    plain = generate(SampleSettings(rows=20_000)).impressions
+    assert generate(settings).impressions.drop([CONFLICTING]).equals(plain)
 
 
 def test_every_combination_of_labels_occurs_without_a_click_too(joined: pd.DataFrame) -> None:

@@ -72,8 +72,7 @@ function startTraining() {
         {},
         model.kept_epoch,
       ),
-      taskWeights(model),
-      weightPaths(model),
+      weightPaths(model) || taskWeights(model),
     ),
     el(
       'div',
@@ -92,6 +91,7 @@ function startTraining() {
       { class: 'note' },
       'The upright line is the epoch whose weights were kept. Gap and AUC are measured on the validation split at each epoch’s own threshold.',
     ),
+    ...model.notes.map((text) => el('p', { class: 'note' }, text)),
     settingsTable(),
   );
   drawTraining(DATA.tasks[0]);

@@ -16,7 +16,7 @@ from components.fairness_report.sentences import plain
 from components.fairness_report.summary import compose
 from components.fairness_report.tfma_section import tfma_data
 from components.fairness_report.tradeoff_section import tradeoff_data
-from components.fairness_report.training_section import training_data
+from components.fairness_report.training_section import sharing_notes, training_data
 from components.fairness_report.verdict_section import transfer, verdict_data, widened_gaps
 from components.tradeoff_metrics.worst import METRICS
 
@@ -202,13 +202,16 @@ def test_training_curves_and_weights(made: Any, rows: Any) -> None:
     assert task["fpr_gap"] == [short(0.1 / e) for e in range(1, 5)]
     assert found["baseline"]["tasks"]["like"]["fairness"] == {}
     assert "strength" not in task and "gates" not in task
-    for record in run.training["candidate"]["history"]:
-        record["tasks"]["like"] = {**record["tasks"]["like"], "strength": 0.3, "gates": [0.9, 0.1]}
-        record["tasks"]["click"] = {**record["tasks"]["click"], "weight": 0.25}
+    weights = [0.25, 0.3, 0.35, 0.4]
+    for record, weight in zip(run.training["candidate"]["history"], weights, strict=True):
+        record["tasks"]["like"] = {**record["tasks"]["like"], "strength": 0.3, "gates": [0.9, 0.1], "weight": 0.5}
+        record["tasks"]["click"] = {**record["tasks"]["click"], "weight": weight}
     run.training["candidate"]["gate_names"] = {"like": ["public", "private of <like>"]}
     found = training_data(run)["model"]["tasks"]
     assert found["like"]["strength"] == [0.3] * 4 and found["like"]["gates"][0] == [0.9, 0.1]
-    assert found["like"]["gate_names"] == ["public", "private of <like>"] and found["click"]["weight"] == [0.25] * 4
+    assert found["like"]["gate_names"] == ["public", "private of <like>"] and found["click"]["weight"] == weights
+    # A weight that stands still is told once.
+    assert "weight" not in found["like"]
     # A task without gates has no names, and gates without names have none.
     assert "gate_names" not in found["click"]
     del run.training["candidate"]["gate_names"]
@@ -216,6 +219,24 @@ def test_training_curves_and_weights(made: Any, rows: Any) -> None:
     run.training["candidate"]["gate_names"] = {"like": ["public"]}
     with pytest.raises(ValueError, match=r"task `like`: expected as many `gates` as `gate_names` \['public'\]"):
         training_data(run)
+
+
+def test_what_a_strategy_decided_on_sharing_is_said() -> None:
+    assert (
+        sharing_notes({})
+        == sharing_notes({"closed_gates": [], "architecture": None, "parameters": {"network": 5}})
+        == []
+    )
+    (closed,) = sharing_notes({"closed_gates": ["like", "click"]})
+    assert "closed" in closed and "like, click" in closed
+    notes = sharing_notes(
+        {
+            "closed_gates": [],
+            "architecture": {"like": ["public", "private"]},
+            "parameters": {"network": 1234, "full": 5678, "single_task": 3456},
+        }
+    )
+    assert notes[0] == "like takes, from the input on: public, private." and "1,234" in notes[1] and "5,678" in notes[1]
 
 
 def test_the_data_section(run: Any, summary: dict[str, Any], rows: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -146,3 +147,12 @@ def test_dropped_rows_and_rows_without_a_match_are_counted() -> None:
     first, second = left_out(counts(dropped_missing=6, side_table_misses={"users": 7}))
     assert first.startswith("6 rows lack") and "`log.drop_missing`" in first
     assert second.startswith("7 rows found no match in side table `users`")
+
+
+def test_what_became_of_the_targets_is_the_candidates(run: Any, summary: dict[str, Any]) -> None:
+    assert summary["target_gap"] == {}
+    block = {"like": {"asked": 0.1, "achieved": 0.08, "held": True}}
+    training = {model: dict(content) for model, content in run.training.items()}
+    training[next(iter(training))]["target_gap"] = block
+    found = compose(dataclasses.replace(run, training=training))
+    assert found["target_gap"] == block

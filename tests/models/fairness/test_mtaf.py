@@ -418,7 +418,7 @@ def test_a_step_down_the_terms_lowers_each_of_them(name):
         return sum(value for parts in terms.values() for value in parts.values())
 
     before = float(total())
-    for _ in range(20):
+    for _ in range(30):
         with tf.GradientTape() as tape:
             value = total()
         for variable, gradient in zip(

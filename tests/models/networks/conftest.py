@@ -5,6 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.networks.architecture import Architecture
+from models.networks.base import NetworkSpec
+from models.networks.dsmtl_compact import DsmtlCompact
+from models.networks.dsmtl_search import DsmtlSearch
 from models.networks.registry import build_network
 from models.settings import FeatureSettings, ModelSettings
 
@@ -55,12 +59,69 @@ def vocabulary_sizes():
     return dict(VOCABULARY_SIZES)
 
 
+TASKS = ("zebra", "long/view", "apple")
+
+
+def make_spec(name, tasks=TASKS, seed=7, **capacity):
+    capacity = {"embedding_units": 4, "shared_units": (8,), "tower_units": (6,), "cross_layers": 1, **capacity}
+    return NetworkSpec(ModelSettings(network=name, **capacity), FEATURES, VOCABULARY_SIZES, tuple(tasks), seed)
+
+
+def architecture_of(spec, *depths):
+    """The tasks in turn take so many blocks from the public encoder."""
+    blocks = 1 + len(spec.settings.shared_units)
+    taken = [depths[index % len(depths)] for index in range(len(spec.tasks))]
+    choices = [("public",) * depth + ("private",) * (blocks - depth) for depth in taken]
+    return Architecture(dict(zip(spec.tasks, choices, strict=True)))
+
+
+@pytest.fixture
+def spec():
+    """The spec of a network on the inputs above."""
+    return make_spec
+
+
+@pytest.fixture
+def architecture():
+    return architecture_of
+
+
 @pytest.fixture
 def build():
-    """Builds a network on the inputs above."""
+    """Builds a network on the inputs above; those of architecture learning have no name in the settings."""
 
-    def build(name, tasks=("zebra", "long/view", "apple"), seed=7, **capacity):
-        capacity = {"embedding_units": 4, "shared_units": (8,), "tower_units": (6,), "cross_layers": 1, **capacity}
-        return build_network(ModelSettings(network=name, **capacity), FEATURES, VOCABULARY_SIZES, tasks, seed)
+    def build(name, tasks=TASKS, seed=7, **capacity):
+        if name == "dsmtl_search":
+            return DsmtlSearch(make_spec("dsmtl", tasks, seed, **capacity), name=name)
+        if name == "dsmtl_compact":
+            spec = make_spec("dsmtl", tasks, seed, **capacity)
+            blocks = 1 + len(spec.settings.shared_units)
+            return DsmtlCompact(spec, architecture_of(spec, blocks, max(blocks - 1, 1), 0), name=name)
+        spec = make_spec(name, tasks, seed, **capacity)
+        return build_network(spec.settings, spec.features, spec.vocabulary_sizes, spec.tasks, seed)
 
     return build
+
+
+class NumpyLayers:
+    """Takes the variables of a part of a network one after the other, and applies them with NumPy in double precision."""
+
+    def __init__(self, variables):
+        self._values = iter([variable.numpy().astype(np.float64) for variable in variables])
+
+    def relu(self, inputs):
+        return np.maximum(self.linear(inputs), 0)
+
+    def linear(self, inputs):
+        return inputs @ next(self._values) + next(self._values)
+
+    def raw(self):
+        return next(self._values)
+
+    def tower(self, inputs):
+        return self.linear(self.relu(inputs))[:, 0]
+
+
+@pytest.fixture
+def numpy_layers():
+    return NumpyLayers

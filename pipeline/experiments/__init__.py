@@ -1,0 +1,1 @@
+"""Experiments: data that is prepared once, many trainings on it, and their figures."""

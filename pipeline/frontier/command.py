@@ -1,0 +1,34 @@
+"""The command behind `make frontier`: errors that a person can do something about become messages and exit codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Optional
+
+from rich.console import Console
+
+from pipeline import terminal
+from pipeline.config import RunSettings
+from pipeline.experiments.pool import ExperimentInProgressError
+from pipeline.frontier.preparation import PreparationError
+from pipeline.frontier.run import run_frontier
+from pipeline.run_commands import UNUSABLE
+
+# Exit code: the data could not be prepared, or no setting has a place on a frontier.
+FAILED = 1
+
+
+def run(settings: RunSettings, config: Path, workers: Optional[int], console: Console) -> int:
+    """Runs it and returns the exit code."""
+    try:
+        found = run_frontier(settings, config, workers=workers, console=console)
+    except ExperimentInProgressError as error:
+        console.print(f"[bold red]cannot run:[/] {terminal.escape(str(error))}")
+        return UNUSABLE
+    except PreparationError as error:
+        console.print(f"[bold red]the data could not be prepared:[/] {terminal.escape(str(error))}")
+        return FAILED
+    except KeyboardInterrupt:
+        console.print("\nstopped; the same command goes on where it was")
+        return FAILED
+    return FAILED if found.means.empty else 0

@@ -1,0 +1,103 @@
+"""The data of all trainings, prepared by the pipeline's own components in a process of its own.
+
+TFX takes long to import, much memory, and logs a lot; none of that is for the process that trains and draws.
+``python -m pipeline.frontier.preparation CONFIG FOLDER RESULT`` is what it runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline import terminal
+from pipeline.events import EventWriter, StageHandler, follow
+from pipeline.lifeline import die_with_parent
+from pipeline.places import EVENTS_VARIABLE
+from pipeline.provenance import ROOT
+
+
+class PreparationError(RuntimeError):
+    """The data could not be prepared; the message says what failed."""
+
+
+def prepare(config: Path, folder: Path, logs: Path, console: Console) -> dict[str, str]:
+    """Prepares the data, or takes it from cache, showing the stages.
+
+    Args:
+      config: The YAML file.
+      folder: Where artifacts and metadata lie.
+      logs: Folder of the log.
+      console: Where stages are shown.
+
+    Returns:
+      The fields of ``SweepData``.
+
+    Raises:
+      PreparationError: A component failed.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-prepare.log"
+    events, result = log.with_suffix(".events.jsonl"), folder / "data.json"
+    result.unlink(missing_ok=True)
+    environment = dict(
+        os.environ,
+        PYTHONPATH=str(ROOT),
+        TF_CPP_MIN_LOG_LEVEL="2",
+        PYTHONWARNINGS="ignore",
+        CUDA_VISIBLE_DEVICES="",
+        **{EVENTS_VARIABLE: str(events)},
+    )
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.frontier.preparation", str(config), str(folder), str(result)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            preexec_fn=die_with_parent,
+        )
+        stages = terminal.Stages(console)
+        errors = [
+            f"{event['stage'] or 'start'}: {event['text']}"
+            for event in follow(events, lambda: process.poll() is None)
+            if stages.show(event) == "error"
+        ]
+        stages.close()
+    if process.returncode or errors:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        raise PreparationError(f"{errors[0] if errors else tail}\nTFX's whole log: {log}")
+    return json.loads(result.read_text())
+
+
+def main(config: str, folder: str, result: str) -> None:
+    """Prepares the data of a YAML file and writes where it lies."""
+    import pipeline  # noqa: F401  chooses the Keras 2 API before TFX imports TensorFlow
+
+    # isort: split
+    from absl import logging
+
+    from pipeline.config import load
+    from pipeline.experiments.prepared import prepare as run_nodes
+    from pipeline.run_record import innermost
+
+    path = os.environ.get(EVENTS_VARIABLE)
+    events = EventWriter(Path(path) if path else None)
+    logging.set_verbosity(logging.INFO)
+    logging.get_absl_logger().addHandler(StageHandler(events))
+    try:
+        data = run_nodes(load(config), Path(folder))
+    except Exception as error:
+        events.write("error", stage=events.stage, text=innermost(error))
+        raise
+    Path(result).write_text(json.dumps(dataclasses.asdict(data)))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,101 @@
+"""The ``frontier`` block: which settings are trained, and how they are compared."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal, Optional, Union, get_args
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from models.settings import FairnessSettings, ModelSettings
+from models.settings_base import Settings
+from models.weighting.settings import WeightingSettings
+
+Mode = Literal["none", "vanilla", "mtaf", "mtaf_difference"]
+Loss = Literal["fpr_gap", "correlation", "mmd"]
+Strengths = tuple[float, ...]
+
+
+def _named(value: Any) -> Any:
+    """``dwa`` is short for ``{method: dwa}``."""
+    return {"method": value} if isinstance(value, str) else value
+
+
+class SampleSettings(Settings):
+    """A random sample of settings: λ log-uniform in ``range``, the rest uniform from the lists of the block.
+
+    All modes train the same draws, so that none is lucky.
+    """
+
+    trials: int = Field(ge=1)
+    range: tuple[float, float] = (0.01, 10.0)
+    seed: int = 1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> SampleSettings:
+        low, high = self.range
+        if not 0 < low < high < math.inf:
+            raise ValueError(
+                f"`range` should be two numbers above 0, the lower one first. Received: {list(self.range)}"
+            )
+        return self
+
+
+class ReferencePoint(Settings):
+    """The point that hypervolumes are measured from; what lies beyond it counts for nothing."""
+
+    are: float = Field(1.1, gt=0)
+    arfg: float = Field(1.1, gt=0)
+
+
+class FrontierSettings(Settings):
+    """A grid of settings, or with ``sample`` a random sample. What is absent is as in the run's own blocks.
+
+    ``strengths`` is a list, or one for each of ``losses``, whose scales differ. Every setting is trained once for each of
+    ``seeds``, and compared with the single-task baseline of the same seed. ``thresholds: evaluated`` takes decision
+    thresholds on the evaluated scores, as the MTA-F paper's code does, and not on validation.
+    """
+
+    modes: tuple[Mode, ...] = Field(("none", "vanilla", "mtaf"), min_length=1)
+    losses: Optional[tuple[Loss, ...]] = Field(None, min_length=1)
+    strengths: Union[Strengths, dict[Loss, Strengths]] = (0.1, 0.3, 1.0, 3.0)
+    sample: Optional[SampleSettings] = None
+    head_ratios: Optional[tuple[Annotated[float, Field(ge=0)], ...]] = Field(None, min_length=1)
+    networks: Optional[tuple[str, ...]] = Field(None, min_length=1)
+    weightings: Optional[tuple[Annotated[WeightingSettings, BeforeValidator(_named)], ...]] = Field(None, min_length=1)
+    seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
+    thresholds: Literal["validation", "evaluated"] = "validation"
+    reference: ReferencePoint = ReferencePoint()
+
+    @model_validator(mode="after")
+    def _check(self) -> FrontierSettings:
+        if self.sample is not None and "strengths" in self.model_fields_set:
+            raise ValueError("`sample` draws the strengths itself; remove `strengths` or `sample`")
+        by_loss = self.strengths if isinstance(self.strengths, dict) else {"": self.strengths}
+        for loss, strengths in by_loss.items():
+            if not strengths or not all(0 <= strength < math.inf for strength in strengths):
+                raise ValueError(
+                    f"`strengths` {loss} should be one or more numbers, at least 0 each. Received: {list(strengths)}"
+                )
+        if isinstance(self.strengths, dict) and self.losses and set(self.strengths) != set(self.losses):
+            raise ValueError(
+                f"`strengths` should have a list for each of the losses {list(self.losses)}. "
+                f"Received: {sorted(self.strengths)}"
+            )
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"`seeds` should differ from each other. Received: {list(self.seeds)}")
+        known = get_args(ModelSettings.model_fields["network"].annotation)
+        for name in self.networks or ():
+            if name not in known:
+                raise ValueError(f"`networks` should be some of {list(known)}. Received: {name!r}")
+        return self
+
+    def losses_of(self, run: FairnessSettings) -> tuple[Loss, ...]:
+        """The fairness losses; those that ``strengths`` names, or the run's own, where none are listed."""
+        if self.losses:
+            return self.losses
+        return tuple(self.strengths) if isinstance(self.strengths, dict) else (run.loss,)
+
+    def strengths_of(self, loss: Loss) -> Strengths:
+        """The strengths λ of a loss."""
+        return self.strengths[loss] if isinstance(self.strengths, dict) else self.strengths

@@ -1,0 +1,1 @@
+"""TFX's Tuner for the candidate: settings are searched on validation, before the Trainer takes the best."""

@@ -7,19 +7,19 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
 import click
 import numpy as np
+from rich.console import Console
 
-from benchmarks.measure import Scores, compare, train
-from benchmarks.prepare import prepare
+from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
 from models.settings import FairnessSettings, TrainerSettings
-from pipeline.config import RunSettings, load
-from pipeline.provenance import source_hash
+from pipeline.config import RunSettings
+from pipeline.experiments.cases import Case, CaseResult
+from pipeline.experiments.figures import measure
 
 LOSSES = ("fpr_gap", "correlation", "mmd")
 
@@ -41,28 +41,35 @@ def grid(
                 yield mode, loss, strength, fairness
 
 
+def case_name(mode: str, loss: str, strength: float, seed: int) -> str:
+    """Of the case's files."""
+    return f"{mode}-{loss}-{strength:g}-{seed}" if loss else f"{mode}-{seed}"
+
+
+def cases(settings: RunSettings, strengths: dict[str, tuple[float, ...]], seeds: list[int]) -> list[Case]:
+    """The whole grid, and single-task models (`stl`) for each seed."""
+    found = [Case(f"stl-{seed}", _seeded(settings.baseline(), seed)) for seed in seeds]
+    for mode, loss, strength, fairness in grid(settings, strengths):
+        for seed in seeds:
+            found.append(Case(case_name(mode, loss, strength, seed), _seeded(settings.candidate(), seed, fairness)))
+    return found
+
+
 def measure_all(
-    settings: RunSettings, strengths: dict[str, tuple[float, ...]], seeds: list[int], folder: Path
+    data: DataSet, strengths: dict[str, tuple[float, ...]], seeds: list[int], results: Mapping[str, CaseResult]
 ) -> list[dict[str, Any]]:
-    """Trains and measures the whole grid; returns a row per setting and seed."""
-    data = prepare(settings, folder)
-    tasks = [task.name for task in settings.tasks]
-    group = settings.candidate().groups[0]
-    code = source_hash("models.train_child")
+    """A row per setting and seed.
+
+    Raises:
+      ValueError: A training failed.
+    """
+    groups = list(data.run.candidate().groups)
     rows = []
-    for seed in seeds:
-        baseline = Scores(
-            train(f"stl-{seed}", _seeded(settings.baseline(), seed), data, code, folder), data, tasks, group
-        )
-        for mode, loss, strength, fairness in grid(settings, strengths):
-            start = time.time()
-            name = f"{mode}-{loss}-{strength:g}-{seed}" if loss else f"{mode}-{seed}"
-            model = train(name, _seeded(settings.candidate(), seed, fairness), data, code, folder)
-            values = compare(Scores(model, data, tasks, group), baseline, data, tasks, group)
+    for mode, loss, strength, _ in grid(data.run, strengths):
+        for seed in seeds:
+            result = results[case_name(mode, loss, strength, seed)]
+            values = measure(result, results[f"stl-{seed}"], data.outcomes, data.tasks, groups[:1])
             rows.append({"mode": mode, "loss": loss, "strength": strength, "seed": seed, "values": values})
-            click.echo(
-                f"{name}: ARFG {values['arfg']['value']}, ARE {values['are']['value']:.3f} ({time.time() - start:.0f} s)"
-            )
     return rows
 
 
@@ -101,16 +108,18 @@ def table(rows: list[dict[str, Any]], tasks: list[str]) -> list[str]:
 @click.option("--table", "target", type=click.Path(path_type=Path), help="Markdown file whose table is replaced")
 def main(config: Path, seeds: str, fpr_gap: str, correlation: str, mmd: str, target: Optional[Path]) -> None:
     """Trains and measures modes and losses on CONFIG."""
-    settings = load(config)
+    console = Console(highlight=False)
+    data = open_data(config, console)
     strengths = {
         loss: tuple(float(x) for x in text.split(","))
         for loss, text in zip(LOSSES, (fpr_gap, correlation, mmd), strict=True)
     }
-    folder = Path("runs/benchmarks").resolve() / settings.dataset
+    folder = experiment_folder(data.run.dataset)
     numbers = [int(seed) for seed in seeds.split(",")]
-    rows = measure_all(settings, strengths, numbers, folder)
+    results = train_cases(cases(data.run, strengths, numbers), data, folder, console.print)
+    rows = measure_all(data, strengths, numbers, results)
     (folder / "rows.json").write_text(json.dumps(rows, indent=1))
-    lines = table(rows, [task.name for task in settings.tasks])
+    lines = table(rows, data.tasks)
     click.echo("\n".join(lines))
     if target is not None:
         text = target.read_text() if target.exists() else ""

@@ -10,6 +10,7 @@ from models.checkpointing import checkpoint_key
 from models.fairness_objective import has_effect
 from models.fairness_terms import FairnessTerms
 from models.networks.base import MultiTaskNetwork
+from models.networks.dsmtl_compact import DsmtlCompact
 from models.settings import TrainerSettings
 from models.training import MultiTaskModel
 
@@ -72,7 +73,9 @@ class CompiledModels:
           build: Makes a compiled model of ``network``.
         """
         specific = None if fairness is None else tuple(fairness.has_specific.items())
-        key = (step_family(settings), stage, specific)
+        # What a search found stands in no setting.
+        found = network.architecture.to_json() if isinstance(network, DsmtlCompact) else None
+        key = (step_family(settings), stage, specific, checkpoint_key(found))
         model = self._models.pop(key, None)
         if model is None:
             model = build()

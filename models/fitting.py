@@ -165,7 +165,8 @@ class Trainer:
     def _epoch(self, batches: Iterator[Batch]) -> dict[str, TaskScores]:
         position, started = self._position, time.monotonic()
         rows = self._rows - position.step * self._settings.batch_size
-        self._model.reset_metrics()
+        if not position.step:
+            self._model.reset_metrics()
         self._steps_of_epoch(batches)
         trained = time.monotonic()
         scores = self._score()

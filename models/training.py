@@ -170,9 +170,10 @@ class MultiTaskModel(tfrs.models.Model):
         """The variables that a step moves."""
         return self._among_trained(self.trainable_variables)
 
-    def further_state(self) -> dict[str, tf.Module]:
-        """What a checkpoint holds beside network, optimiser, thresholds and weighting."""
-        return {} if self.robust is None else {"robust": self.robust}
+    def further_state(self) -> dict[str, Any]:
+        """What a checkpoint holds beside network, optimiser, thresholds and weighting: also the epoch's figures so far."""
+        metrics = tf.train.Checkpoint(values=self.metrics)
+        return {"metrics": metrics} if self.robust is None else {"metrics": metrics, "robust": self.robust}
 
     def _among_trained(self, variables: Sequence[tf.Variable]) -> list[tf.Variable]:
         return [variable for variable in variables if variable.ref() in self._trained]

@@ -14,6 +14,7 @@ from components.fairness_report.component import FairnessReport
 from components.interaction_log_gen.component import InteractionLogGen
 from components.model_pusher.component import ModelPusher
 from components.negative_splitter.component import NegativeSplitter
+from components.schema_import.component import SchemaImport
 from models.preprocessing import PreprocessingSettings
 from models.settings import TrainerSettings
 from pipeline.config import RunSettings
@@ -87,7 +88,7 @@ def data_nodes(settings: RunSettings) -> DataNodes:
     )
     examples = splitter.outputs["examples"]
     statistics = tfx.components.StatisticsGen(examples=examples)
-    schema = tfx.components.ImportSchemaGen(schema_file=settings.data_schema)
+    schema = SchemaImport(settings.data_schema).with_id("ImportSchemaGen")
     validator = tfx.components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["schema"]
     )

@@ -191,10 +191,9 @@ def test_the_command_writes_rows_as_networks_are_finished_and_again_at_the_end(t
         return so_far
 
     monkeypatch.setattr(command, "train_cases", train_cases)
-    monkeypatch.setattr(cases, "NETWORKS", {name: cases.NETWORKS[name] for name in ("shared_bottom", "ple")})
     monkeypatch.setattr(command.cases, "runs", lambda *args, **options: found)
     data = DataSet(run, None, outcomes)
-    command.run_data("conflict", data, 3, ("uniform",), tmp_path, Console())
+    command.run_data("conflict", data, 3, ("shared_bottom", "ple"), ("uniform",), tmp_path, Console())
     # Three single-task models, three of one network, two of another, whose third failed: it comes at the end alone.
     both = [cases.STL, "shared_bottom"]
     assert seen == [None, None, [cases.STL], [cases.STL], [cases.STL], both, both, both]

@@ -113,6 +113,14 @@ def test_rows_of_a_data_set_replace_its_own_alone_and_keep_the_order(tmp_path):
     assert found["setting"].tolist() == ["", "", ""]
 
 
+def test_rows_may_replace_those_that_share_several_keys(tmp_path):
+    path, keys = tmp_path / "rows.csv", ("dataset", "network")
+    for network, value in (("one", 1.0), ("two", 2.0), ("one", 3.0)):
+        merge_rows(path, pd.DataFrame({"dataset": ["first"], "network": network, "value": value}), ["first"], keys)
+    found = read_rows(path)
+    assert dict(zip(found["network"], found["value"], strict=True)) == {"two": 2, "one": 3}
+
+
 def test_rows_of_an_unknown_data_set_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'other' is not in list"):
         merge_rows(tmp_path / "rows.csv", pd.DataFrame({"dataset": ["other"], "value": [1.0]}), ["first"])

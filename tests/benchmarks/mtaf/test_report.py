@@ -160,7 +160,7 @@ def test_plots_are_drawn_of_what_is_there_the_same_each_time(tmp_path):
     draw.draw({"adult": frontier(), "released": frontier()}, None, tmp_path / "a")
     draw.draw({"adult": frontier()}, None, tmp_path / "b")
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == ["adult.png", "adult.svg"]
+    assert names == ["adult-tasks.png", "adult-tasks.svg", "adult.png", "adult.svg"]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     svg = (tmp_path / "a" / "adult.svg").read_text()
@@ -173,9 +173,18 @@ def test_each_network_has_a_plot(tmp_path):
     table.loc[(table["series"] == NONE).to_numpy() & (np.arange(len(table)) >= len(table) // 2), "network"] = "mmoe"
     draw.draw({"kuairand": table}, None, tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        "kuairand-mmoe-tasks.png",
         "kuairand-mmoe.png",
+        "kuairand-shared_bottom-tasks.png",
         "kuairand-shared_bottom.png",
     ]
+
+
+def test_a_setting_with_a_seed_that_failed_is_not_drawn(tmp_path):
+    table = frontier()
+    table.loc[(table["series"] == "mtaf") & (table["seed"] == 2), ["are", "arfg", "error/a", "fpr_gap/a"]] = np.nan
+    draw.draw({"adult": table}, None, tmp_path)
+    assert (tmp_path / "adult.png").stat().st_size > 10_000
 
 
 def test_every_setting_is_listed_once(folder, readme, tmp_path):

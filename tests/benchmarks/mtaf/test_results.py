@@ -100,11 +100,15 @@ def test_a_failed_training_is_a_row_with_its_reason(world):
     assert row["failure"] == "FloatingPointError: the train loss is nan" and math.isnan(row["are"])
 
 
-def test_without_a_baseline_there_are_no_figures(world):
-    outcomes, labels, _, plain, fair = world
+def test_without_a_baseline_there_are_no_ratios(world):
+    outcomes, labels, groups, _, fair = world
     failed = CaseResult("s", made_up.settings(TASKS), error="died")
     found = results.rows([(Setting(SINGLE), 1, failed), (FAIR, 1, case("v", labels, fair))], outcomes, ["g"])
     assert set(found["failure"]) == {"died", "its single-task baseline was not trained"}
+    row = found[(found["series"] == "vanilla") & (found["thresholds"] == "validation")].iloc[0]
+    assert math.isnan(row["arfg"]) and math.isnan(row["are"])
+    assert row["error/b"] == pytest.approx(fair[:, 1].mean(), abs=1e-6)
+    assert row["fpr_gap/a"] == pytest.approx(gap(labels, fair, groups, 0), abs=1e-6)
 
 
 def test_a_baseline_without_a_gap_leaves_arfg_undefined(world):

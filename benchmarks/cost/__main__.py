@@ -1,0 +1,156 @@
+"""What does a training step of each method cost against a shared bottom with uniform weights?
+
+``python -m benchmarks.cost --size minimum --table benchmarks/cost/README.md`` measures each method in a process of its own,
+in turns with the baseline, and rewrites the README's tables, the plot and ``steps.csv`` beside it. What was measured by the
+same code lies under ``runs/benchmarks/cost``, and is not measured again. ``--redraw`` shows ``steps.csv`` alone.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import multiprocessing
+import os
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+import click
+import pandas as pd
+from rich.console import Console
+
+from benchmarks.cost import report
+from benchmarks.cost.entries import Entry, entries
+from benchmarks.experiment import experiment_folder
+from pipeline.experiments.pool import exclusive
+from pipeline.provenance import ROOT, source_hash
+
+
+class Size(NamedTuple):
+    """How much is measured; the expected time is of a machine that does nothing else."""
+
+    repeats: int
+    steps: int
+    task_counts: tuple[int, ...]
+    expected: str
+
+
+SIZES = {"minimum": Size(15, 20, (2, 3, 6), "10 minutes"), "full": Size(40, 50, (2, 3, 6, 12), "35 minutes")}
+
+
+def measure(entry: Entry, size: Size) -> dict[str, Any]:
+    """``steps.measure`` in a process of its own.
+
+    Its server has imported TensorFlow and computed nothing yet: the process starts at once, and its memory is its own.
+
+    Raises:
+      RuntimeError: The process ended without a result.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.cost.steps", "benchmarks.cost.__main__"])
+    receive, send = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(send, entry, size.repeats, size.steps))
+    process.start()
+    send.close()
+    try:
+        found = receive.recv()
+    except EOFError:
+        found = None
+    process.join()
+    if not isinstance(found, dict):
+        raise RuntimeError(f"{entry.key}: {found or f'its process ended with exit code {process.exitcode}'}")
+    return found
+
+
+def _child(send: Any, entry: Entry, repeats: int, steps: int) -> None:
+    from benchmarks.cost import steps as measured
+
+    try:
+        send.send(measured.measure(entry, repeats, steps))
+    except Exception as error:  # noqa: BLE001  told where the result is awaited
+        send.send(f"{type(error).__name__}: {error}")
+
+
+def _code() -> str:
+    """Hash of the models' code, which the steps run, and of this experiment's."""
+    own = "".join((Path(__file__).parent / name).read_text() for name in ("entries.py", "steps.py"))
+    return source_hash("models.sweep", "models.training_run") + f"-{_short(own)}"
+
+
+def _short(text: str) -> str:
+    """Short and stable."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def collect(size: Size, folder: Path, workers: int, path: Path, console: Console) -> None:
+    """Writes the entries' rows to ``path`` as they come.
+
+    Those that failed are said and left out; those that are stored under ``folder`` are not measured again.
+    """
+    wanted, code = list(entries(size.task_counts)), _code()
+
+    def row(index: int) -> Optional[dict[str, Any]]:
+        entry = wanted[index]
+        try:
+            found = _stored(entry, size, folder / f"{entry.key}.json", code)
+        except RuntimeError as error:
+            console.print(f"[red]failed[/]: {error}", highlight=False)
+            return None
+        console.print(f"{index + 1}/{len(wanted)} {entry.key}: {found['ratio']:.2f} × baseline", highlight=False)
+        return {"part": entry.part, "name": entry.name, "tasks": entry.tasks, **found}
+
+    with exclusive(folder), concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        rows = []
+        for found in pool.map(row, range(len(wanted))):
+            if found is not None:
+                rows.append(found)
+                pd.DataFrame(rows).to_csv(path, index=False, float_format="%.6g")
+
+
+def _stored(entry: Entry, size: Size, path: Path, code: str) -> dict[str, Any]:
+    """The entry's measurement by this code: the one that lies there, or a new one."""
+    key = {"code": code, "repeats": size.repeats, "steps": size.steps}
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    if stored.get("key") != key:
+        stored = {"key": key, "found": measure(entry, size)}
+        aside = path.with_suffix(".partial")
+        aside.write_text(json.dumps(stored))
+        os.replace(aside, path)
+    return stored["found"]
+
+
+@click.command()
+@click.option("--size", type=click.Choice(sorted(SIZES)), default="minimum", show_default=True)
+@click.option("--folder", type=click.Path(path_type=Path), default=Path(__file__).parent, help="of `steps.csv`")
+@click.option("--table", type=click.Path(path_type=Path, exists=True), help="Markdown file whose tables are replaced")
+@click.option("--workers", default=1, show_default=True, help="entries at a time; more disturb each other")
+@click.option("--redraw", is_flag=True, help="measure nothing; tables and plot of `steps.csv`")
+def main(size: str, folder: Path, table: Optional[Path], workers: int, redraw: bool) -> None:
+    """Measures and shows."""
+    console, path = Console(), folder / "steps.csv"
+    if not redraw:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        collect(SIZES[size], experiment_folder("cost"), workers, path, console)
+    found = pd.read_csv(path)
+    if table is None:
+        console.print("\n".join([*report.usual_table(found), "", *report.task_table(found)]), markup=False)
+    else:
+        report.write(found, table, stated(found))
+
+
+def stated(table: pd.DataFrame) -> str:
+    """What was measured, and what of the minimum was not."""
+    counts = ", ".join(str(count) for count in sorted(set(table["tasks"])))
+    there = set(zip(table["part"], table["name"], table["tasks"], strict=True))
+    wanted = list(entries(SIZES["minimum"].task_counts))
+    missing = [entry for entry in wanted if (entry.part, entry.name, entry.tasks) not in there]
+    text = f"{len(table)} entries, {counts} tasks; time of one core; medians and quartiles over turns."
+    if missing:
+        names = ", ".join(f"{entry.name} ({entry.tasks} tasks)" for entry in missing)
+        text += f" **Partial**: {len(missing)} of the minimum's {len(wanted)} entries were not measured: {names}."
+    return text
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""MTA-F reproduced: modes, fairness losses, λ and r on Adult, German, LSAC and KuaiRand."""

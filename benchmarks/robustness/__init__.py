@@ -1,0 +1,1 @@
+"""Methods against worst-group error: in generated worlds, and on data sets."""

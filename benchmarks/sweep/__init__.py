@@ -1,0 +1,1 @@
+"""What a training costs: in a process of its own, in a sweep, and several in one step."""

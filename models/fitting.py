@@ -112,6 +112,8 @@ class Trainer:
                 f"`training.batch_size` should be a multiple of the {self._replicas} replicas. "
                 f"Received: {settings.batch_size}"
             )
+        # What replicas exchange keeps its shape within a call, and an epoch's last batch is smaller.
+        self._most_steps = _STEPS_A_CALL if self._replicas == 1 else 1
         self._steps = math.ceil(train_rows / settings.batch_size)
         self._updates = (
             [] if ascent is None else updates_at(self._steps, settings.epochs, settings.batch_size, validation_rows)
@@ -184,7 +186,7 @@ class Trainer:
         position, every = self._position, self._settings.checkpoint_steps
         while position.step < self._steps:
             count = min(every - position.step % every, self._steps - position.step)
-            count = 1 if self._callbacks else min(count, _STEPS_A_CALL)
+            count = min(count, 1 if self._callbacks else self._most_steps)
             count = min([count, *(step - position.step for step in self._updates if step > position.step)])
             self._model.train_steps(batches, count)
             position.step += count

@@ -10,7 +10,6 @@ from __future__ import annotations
 import concurrent.futures
 import hashlib
 import json
-import multiprocessing
 import os
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
@@ -19,7 +18,7 @@ import click
 import pandas as pd
 from rich.console import Console
 
-from benchmarks.cost import report
+from benchmarks.cost import processes, report
 from benchmarks.cost.entries import Entry, entries
 from benchmarks.experiment import experiment_folder
 from pipeline.experiments.pool import exclusive
@@ -36,39 +35,6 @@ class Size(NamedTuple):
 
 
 SIZES = {"minimum": Size(15, 20, (2, 3, 6), "10 minutes"), "full": Size(40, 50, (2, 3, 6, 12), "35 minutes")}
-
-
-def measure(entry: Entry, size: Size) -> dict[str, Any]:
-    """``steps.measure`` in a process of its own.
-
-    Its server has imported TensorFlow and computed nothing yet: the process starts at once, and its memory is its own.
-
-    Raises:
-      RuntimeError: The process ended without a result.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.cost.steps", "benchmarks.cost.__main__"])
-    receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_child, args=(send, entry, size.repeats, size.steps))
-    process.start()
-    send.close()
-    try:
-        found = receive.recv()
-    except EOFError:
-        found = None
-    process.join()
-    if not isinstance(found, dict):
-        raise RuntimeError(f"{entry.key}: {found or f'its process ended with exit code {process.exitcode}'}")
-    return found
-
-
-def _child(send: Any, entry: Entry, repeats: int, steps: int) -> None:
-    from benchmarks.cost import steps as measured
-
-    try:
-        send.send(measured.measure(entry, repeats, steps))
-    except Exception as error:  # noqa: BLE001  told where the result is awaited
-        send.send(f"{type(error).__name__}: {error}")
 
 
 def _code() -> str:
@@ -112,7 +78,7 @@ def _stored(entry: Entry, size: Size, path: Path, code: str) -> dict[str, Any]:
     key = {"code": code, "repeats": size.repeats, "steps": size.steps}
     stored = json.loads(path.read_text()) if path.exists() else {}
     if stored.get("key") != key:
-        stored = {"key": key, "found": measure(entry, size)}
+        stored = {"key": key, "found": processes.measure(entry, size.repeats, size.steps)}
         aside = path.with_suffix(".partial")
         aside.write_text(json.dumps(stored))
         os.replace(aside, path)

@@ -49,7 +49,8 @@ def main(
                 noise.run(cast(Size, size), console, click.echo, folder)
             else:
                 running.run_parts([PARTS[name]], cast(Size, size), console, click.echo, folder, until)
-    report.write(folder, readme, readme.parent / "plots" if size == "minimum" else folder / "plots")
+    plots = readme.parent / "plots" if size == "minimum" else folder / "plots"
+    report.write(folder, readme, plots, cast(Size, size))
 
 
 if __name__ == "__main__":

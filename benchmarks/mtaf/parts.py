@@ -17,7 +17,7 @@ _FULL = {
 _TWO = {"fpr_gap": (0.3, 1.0), "correlation": (0.1, 0.5), "mmd": (1.0, 4.0)}
 _THREE_EACH = {"fpr_gap": (0.3, 1.0, 3.0), "correlation": (0.1, 0.3, 1.0), "mmd": (0.5, 2.0, 8.0)}
 _BY_SIZE: dict[Size, tuple[Setting, ...]] = {"minimum": frontier(_TWO, (1.0,)), "full": frontier(_FULL, _RATIOS)}
-# So small that a training takes a second.
+# Its trainings have 120 steps.
 _GERMAN: dict[Size, tuple[Setting, ...]] = {**_BY_SIZE, "minimum": frontier(_THREE_EACH, (1.0, 3.0))}
 
 # The authors sum the task loss over the rows of a batch, and multiply the fairness loss by the number of negatives. With

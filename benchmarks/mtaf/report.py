@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.mtaf import draw, results
 from benchmarks.mtaf.compare import SERIES, Comparison, comparisons, settings_of
-from benchmarks.mtaf.grid import SINGLE
+from benchmarks.mtaf.grid import SINGLE, Size
 from benchmarks.mtaf.parts import PARTS, RELEASED
 from benchmarks.tables import markdown, mean_interval, replace_between_marks, show
 from pipeline.frontier.pareto import Hypervolume
@@ -19,17 +19,18 @@ FRONTIERS = ("adult", "german", "lsac", "adult-mmoe", "rule-all", "rule-any", "k
 _NOT_RUN = "Not run yet."
 
 
-def write(folder: Path, readme: Path, plots: Path) -> None:
+def write(folder: Path, readme: Path, plots: Path, size: Size = "minimum") -> None:
     """Rewrites the tables between the marks of ``readme``, and the plots.
 
     Args:
       folder: With the tables of trainings; of a part without one it is said that it was not run.
       readme: With the marks.
       plots: Folder of the plots.
+      size: Whose trainings the tables are said to be all of, or some.
     """
     found = {name: table for name in PARTS if (table := results.read(folder, name)) is not None}
     sections: dict[str, Callable[[], list[str]]] = {
-        "runs": lambda: runs(found),
+        "runs": lambda: runs(found, size),
         "frontiers": lambda: frontiers(found),
         "released": lambda: released(found["released"]) if "released" in found else [_NOT_RUN],
         "ratio": lambda: ratios(found),
@@ -45,20 +46,20 @@ def write(folder: Path, readme: Path, plots: Path) -> None:
     draw.draw(found, results.read(folder, "noise"), plots)
 
 
-def runs(found: dict[str, pd.DataFrame]) -> list[str]:
-    """What was run of each part."""
+def runs(found: dict[str, pd.DataFrame], size: Size) -> list[str]:
+    """What was run of each part, and of how much."""
     lines = []
-    for name in PARTS:
+    for name, part in PARTS.items():
+        planned = len(part.settings[size]) * len(part.seeds[size])
         if name not in found:
-            lines.append([name, PARTS[name].config, "not run", "", "", ""])
+            lines.append([name, part.config, "not run", "", f"0 of {planned}", ""])
             continue
         once = found[name][found[name]["thresholds"] == "validation"]
-        failed = int((once["failure"] != "").sum())
-        seeds = sorted(once["seed"].unique())
-        minutes = pd.to_numeric(once["seconds"]).sum() / 60
-        row = [name, PARTS[name].config, str(len(settings_of(once))), ", ".join(map(str, seeds)), str(failed)]
-        lines.append([*row, f"{minutes:.0f}"])
-    return markdown(["part", "settings file", "settings", "seeds", "failed", "minutes of one core"], lines, texts=2)
+        failed = int(once.filter(like="error/").isna().all(axis=1).sum())
+        done = f"{len(once)} of {planned}"
+        state = "whole" if len(once) == planned else "PARTIAL"
+        lines.append([name, part.config, state, ", ".join(map(str, sorted(once["seed"].unique()))), done, str(failed)])
+    return markdown(["part", "settings file", "state", "seeds", "trainings", "failed"], lines, texts=4)
 
 
 def frontiers(found: dict[str, pd.DataFrame]) -> list[str]:
@@ -179,5 +180,5 @@ def _mean(rows: pd.DataFrame, name: str) -> str:
     values = rows[name].astype(float)
     undefined = int((~values.map(math.isfinite)).sum())
     if undefined:
-        return f"undefined for {undefined} of {len(values)} seeds"
+        return "–" if undefined == len(values) else f"undefined for {undefined} of {len(values)} seeds"
     return show(mean_interval(values))

@@ -66,12 +66,12 @@ def write_data(table: pd.DataFrame, readme: Path, wanted: Wanted) -> None:
     lines += [*data_table(table, "settings"), "", "**Decisions at probability 0.5**", "", *data_table(table, "0.5")]
     replace_between_marks(readme, "data", lines)
     datasets = list(dict.fromkeys(table["dataset"]))
-    with plots.figure(3.8 * len(datasets), 3.8) as figure:
+    with plots.figure(max(3.8 * len(datasets), 5.6), 4) as figure:
         axes = figure.subplots(1, len(datasets), squeeze=False)[0]
         for axis, dataset in zip(axes, datasets, strict=True):
             _trade_off(axis, table, dataset)
         axes[0].set_ylabel("error in the worst cell")
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
         plots.save(figure, readme.parent / "data")
 
 

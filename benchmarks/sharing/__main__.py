@@ -70,6 +70,7 @@ def paths(folder: Path) -> tuple[Path, Path]:
 @click.command()
 @click.option("--size", type=click.Choice(sorted(SIZES)), default="minimum", show_default=True)
 @click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA_SETS)), help="all where absent")
+@click.option("--network", "networks", multiple=True, type=click.Choice(list(cases.NETWORKS)), help="all where absent")
 @click.option(
     "--weighting",
     "weightings",

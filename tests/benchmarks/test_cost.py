@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from benchmarks.cost import __main__ as command
-from benchmarks.cost import entries, report, steps
+from benchmarks.cost import entries, processes, report, steps
 from models.networks.registry import NETWORKS
 from models.weighting.registry import WEIGHTINGS
 
@@ -145,13 +145,13 @@ def test_the_command_redraws_and_says_what_it_took(tmp_path):
 def test_a_failed_entry_is_said_and_the_others_stay(tmp_path, monkeypatch):
     calls = []
 
-    def measured(entry, size):
+    def measured(entry, repeats, steps):
         calls.append(entry.key)
         if entry.name == "mmoe":
             raise RuntimeError("network-mmoe-3: its process ended with exit code -9")
         return {"ms": 2.0, "ratio": 1.0}
 
-    monkeypatch.setattr(command, "measure", measured)
+    monkeypatch.setattr(command.processes, "measure", measured)
     console = command.Console(file=open(os.devnull, "w"))
     size = command.Size(2, 2, (3,), "")
     path = tmp_path / "steps.csv"
@@ -167,7 +167,7 @@ def test_a_failed_entry_is_said_and_the_others_stay(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_a_process_of_its_own_measures_a_step(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(command.ROOT))
-    found = command.measure(BASE, command.Size(3, 5, (3,), ""))
+    found = processes.measure(BASE, 3, 5)
     # The baseline beside itself: a loose bound, since machines are busy.
     assert 0.5 < found["ratio"] < 2 and found["ms"] > 0 and found["peak_mib"] > 100
     assert found["parameters"] == found["parameters_exported"]

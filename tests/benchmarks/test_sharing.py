@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 from scipy import stats
 
@@ -199,3 +201,46 @@ def test_the_command_writes_rows_as_networks_are_finished_and_again_at_the_end(t
     assert seen == [None, None, [cases.STL], [cases.STL], [cases.STL], both, both, both]
     tasks, models = (read_rows(path) for path in command.paths(tmp_path))
     assert models["network"].tolist() == [*both, "ple"] and len(tasks) == 12
+
+
+def test_tables_are_made_of_the_rows_alone_where_nothing_is_to_be_trained(tmp_path, monkeypatch):
+    for path, frame in zip(command.paths(tmp_path), rows("conflict", *_results()), strict=True):
+        frame.to_csv(path, index=False)
+    monkeypatch.setattr(command, "open_data", lambda *args: pytest.fail("no data is needed"))
+    told = CliRunner().invoke(command.main, ["--redraw", "--folder", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    assert "| ple | 0 (conflict 0) | not run | not run |" in told.output
+
+
+def test_only_networks_with_experts_have_their_number():
+    choice = cases.DATA_SETS["conflict"]._replace(capacity={"shared_units": [8], "experts": 3, "task_experts": 5})
+    found = {run.network: run.case.settings.model for run in cases.runs(load(choice.config), choice, seeds=1)}
+    default = found["shared_bottom"]
+    assert {name for name, model in found.items() if model.experts == 3} == {"mmoe", "cgc", "ple"}
+    assert {name for name, model in found.items() if model.experts == default.experts} == (
+        set(cases.NETWORKS) | {cases.STL}
+    ) - {"mmoe", "cgc", "ple"}
+
+
+def test_networks_stand_in_one_order_in_the_tables_whenever_they_were_run():
+    tasks, models = rows("conflict", *_results())
+    lines = report.tables(tasks, models.iloc[::-1])
+    found = [line.split("|")[1].strip() for line in lines if "| uniform |" in line and "network" not in line]
+    assert found == [cases.STL, "shared_bottom", "ple"]
+
+
+@pytest.mark.parametrize(
+    ("value", "half", "cell"),
+    [
+        (0.02, 0.01, "**+2.00 ± 1.00**"),
+        (-0.02, 0.01, "*-2.00 ± 1.00*"),
+        (0.02, 0.03, "+2.00 ± 3.00"),
+        (0.0, 0.0, "+0.00 ± 0.00"),
+    ],
+)
+def test_harm_is_bold_and_help_in_italics(value, half, cell):
+    difference = Difference(value, half)
+    row = pd.Series(
+        {"value": value, "half": half, "seeds": 3, "harmed": difference.harmed, "helped": difference.helped}
+    )
+    assert report._cell(row) == cell

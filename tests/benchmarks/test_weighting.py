@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from rich.console import Console
 
+from benchmarks.experiment import DataSet
+from benchmarks.tables import read_rows
 from benchmarks.weighting import __main__ as command
 from benchmarks.weighting import cases, report, rows
 from models.combinations import check_combination
@@ -191,3 +195,68 @@ def test_tables_and_plots_are_written(tmp_path):
     assert "| adult3 | mgda | 0.800 ± 0.000 | – | 0.800 ± 0.000 | – | – |" in text
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"README.md", "quality.png", "quality.svg", "weights.png", "weights.svg"}
+
+
+def test_tables_are_made_of_the_rows_alone_where_nothing_is_to_be_trained(tmp_path, monkeypatch):
+    models = _models()
+    keys = ["dataset", "method", "noise", "seed", "task", "weight"]
+    for path, frame in zip(command.paths(tmp_path), (models, models[keys].assign(epoch=1)), strict=True):
+        frame.to_csv(path, index=False)
+    monkeypatch.setattr(command, "open_data", lambda *args: pytest.fail("no data is needed"))
+    told = CliRunner().invoke(command.main, ["--redraw", "--folder", str(tmp_path)])
+    assert told.exit_code == 0, told.output
+    assert "| adult3 | mgda | – | +9.54 ± 0.00 | – | – |" in told.output
+
+
+def test_the_command_chooses_numbers_trains_with_them_and_writes_on_the_way(tmp_path, monkeypatch):
+    choice = cases.DATA_SETS["adult3"]
+    run = load(choice.config)
+    tasks = [task.name for task in run.tasks]
+    labels = np.random.default_rng(2).integers(0, 2, (40, 3))
+    asked, written = [], []
+
+    def train_cases(given, data, folder, report, *, after=lambda results: None):
+        asked.append(given)
+        results = {}
+        for case in given:
+            # The candidate with a step of 0.1 is the best of each method that has steps.
+            auc = 0.9 if getattr(case.settings.training.weighting, "step", None) == 0.1 else 0.5
+            trained = made_up.trained(tasks, np.abs(labels - 0.1), validation_auc=auc)
+            results[case.name] = CaseResult(case.name, case.settings, trained)
+            after(results)
+            written.append(command.paths(tmp_path)[0].exists())
+        return results
+
+    monkeypatch.setattr(command, "train_cases", train_cases)
+    data = DataSet(run, None, made_up.outcomes(tasks, labels))
+    command.run_data("adult3", data, command.Size(2, True), tmp_path, Console())
+    tuning, final = asked
+    assert {case.settings.training.seed for case in tuning} == set(cases.TUNING_SEEDS)
+    weightings = [case.settings.training.weighting for case in final]
+    steps = {(found.floor, found.step) for found in weightings if found.method == "excess_risk"}
+    assert steps == {(0.01, 0.1), (None, 1.0)}
+    # Twenty trainings after the choice the first rows are there.
+    assert written.index(True) == len(tuning) + 19
+    models, weights = (read_rows(path) for path in command.paths(tmp_path))
+    assert len(models) == 3 * len(final)
+    assert set(weights["method"]) == set(cases.METHODS)
+    assert set(models[models["method"] == "group_dro"]["setting"]) == {"step 0.1"}
+
+
+@pytest.mark.parametrize(
+    ("weighting", "words"),
+    [
+        ({"method": "mgda"}, ""),
+        ({"method": "gradnorm", "alpha": 1.5}, "alpha 1.5"),
+        ({"method": "excess_risk", "step": 1.0, "floor": None}, "step 1.0, floor None"),
+    ],
+)
+def test_what_was_chosen_in_words(weighting, words):
+    assert rows.setting_words(weighting) == words
+
+
+def test_single_task_models_stand_beside_but_are_compared_with_nothing():
+    models = pd.concat([_models(), _models()[lambda found: found["noise"] == 0].assign(method=cases.STL)])
+    assert cases.STL not in {method for _, method, _ in rows.compared(models, "clean", "error")}
+    assert cases.STL not in {method for _, method, _ in rows.noisy_weights(models)}
+    assert any(line.startswith("| adult3 | single_task |") for line in report.tables(models))

@@ -40,7 +40,8 @@ test: environment
 test-all: environment
 	@$(PYTHON) -m pytest -n auto --dist loadfile
 
-# Experiments; each rewrites its table under benchmarks/. An interrupted one goes on.
+# Experiments; each rewrites its table under benchmarks/. An interrupted one goes on. SIZE=full takes the large grids.
+bench: SIZE ?= minimum
 bench: environment
 	@$(PYTHON) -m benchmarks.methods data_schemas/adult/dataset.yaml --seeds 1,2,3 --fpr-gap 0.5 --correlation 0.5 --mmd 2 \
 		--table benchmarks/adult.md
@@ -48,6 +49,12 @@ bench: environment
 	@$(PYTHON) -m benchmarks.evaluation.coverage --table benchmarks/evaluation/README.md
 	@$(PYTHON) -m benchmarks.beam.scaling --table benchmarks/beam/README.md
 	@$(PYTHON) -m benchmarks.gpu.steps --table benchmarks/gpu/README.md
+	@$(PYTHON) -m benchmarks.weighting --size $(SIZE) --table benchmarks/weighting/README.md
+	@$(PYTHON) -m benchmarks.sharing --size $(SIZE) --table benchmarks/sharing/README.md
+	@$(PYTHON) -m benchmarks.robustness --size $(SIZE) --table benchmarks/robustness/README.md
+	@$(PYTHON) -m benchmarks.cost --size $(SIZE) --table benchmarks/cost/README.md
+	@$(PYTHON) -m benchmarks.sweep.speed
+	@$(PYTHON) -m benchmarks.mtaf --size $(SIZE)
 
 # Drafts the TFDV schema of a new dataset beside its YAML file.
 schema: environment

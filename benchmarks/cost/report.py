@@ -88,6 +88,8 @@ def usual_table(table: pd.DataFrame) -> list[str]:
 def task_table(table: pd.DataFrame) -> list[str]:
     """The weightings' time by number of tasks; a dash where it was not measured."""
     own = table[table["part"] == "weighting"]
+    if own.empty:
+        return ["No weighting was measured."]
     counts = sorted(set(own["tasks"]))
     found = {(row["name"], row["tasks"]): row for _, row in own.iterrows()}
     rows: Sequence[Sequence[str]] = [

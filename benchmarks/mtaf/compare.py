@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple, Optional
 
 import numpy as np
@@ -99,11 +98,15 @@ def by_seed(table: pd.DataFrame) -> tuple[np.ndarray, int]:
 
 
 def comparisons(table: pd.DataFrame, thresholds: str, ratio: Optional[float] = 1.0) -> list[tuple[str, Comparison]]:
-    """Network and comparison: each network by loss, and over all losses where there are several."""
+    """Network and comparison: each network by loss, and over all losses where every series has them all, and several."""
     found = []
+    trained = table[table["series"].isin(SERIES)]
+    pairs = set(zip(trained["series"], trained["loss"], strict=True))
     for network in sorted(table.loc[table["series"] == NONE, "network"].unique(), reverse=True):
-        losses: Sequence[Optional[str]] = [loss for loss in LOSSES if (table["loss"] == loss).any()]
-        for loss in [*losses, *([None] if len(losses) > 1 else [])]:
+        losses: list[Optional[str]] = [loss for loss in LOSSES if (table["loss"] == loss).any()]
+        # A series that was trained with more losses than another has more points to choose from.
+        same = pairs == {(series, loss) for series, _ in pairs for loss in losses}
+        for loss in [*losses, *([None] if same and len(losses) > 1 else [])]:
             found.append((str(network), compare(table, thresholds, str(network), loss, ratio)))
     return found
 

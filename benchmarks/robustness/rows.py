@@ -115,5 +115,5 @@ def merged(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
     done = set(zip(new["dataset"], new["seed"], strict=True))
     kept = [key not in done for key in zip(old["dataset"], old["seed"], strict=True)]
     frame = pd.concat([old[kept], new], ignore_index=True)
-    order = pd.Categorical(frame["dataset"], categories=frame["dataset"].unique())
+    order = pd.Categorical(frame["dataset"], categories=pd.unique(pd.concat([old["dataset"], new["dataset"]])))
     return frame.iloc[np.lexsort([frame["seed"], order.codes])].reset_index(drop=True)

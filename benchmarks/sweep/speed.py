@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +123,8 @@ def sweep(data: SweepData, settings: TrainerSettings) -> list[Seconds]:
     return found
 
 
-def _models(data: SweepData, settings: TrainerSettings, count: int) -> tuple[list[Any], Callable[[], Iterator[Any]]]:
-    """Compiled models of different seeds and λ, and a function that makes an iterator over the batches of all epochs."""
+def _models(data: SweepData, settings: TrainerSettings, count: int) -> tuple[list[Any], Any]:
+    """Compiled models of different seeds and λ, and a dataset of the batches of many epochs."""
     import tensorflow_transform as tft
 
     from models.cached_source import CachedSource
@@ -153,7 +153,7 @@ def _models(data: SweepData, settings: TrainerSettings, count: int) -> tuple[lis
         models.append(model)
     training = settings.training
     options = {"batch_size": training.batch_size, "shuffle_rows": training.shuffle_rows, "seed": 1}
-    return models, lambda: iter(train_batches(source, range(100), **options))
+    return models, train_batches(source, range(100), **options)
 
 
 def _epoch_steps(settings: TrainerSettings) -> int:
@@ -165,7 +165,7 @@ def stacked(data: SweepData, settings: TrainerSettings, count: int) -> list[Seco
     """``count`` networks in one compiled loop, sharing each batch: its first call, and that of an epoch."""
     import tensorflow as tf
 
-    models, start = _models(data, settings, count)
+    models, dataset = _models(data, settings, count)
 
     @tf.function(autograph=False)
     def steps(batches: Any, number: tf.Tensor) -> None:
@@ -177,21 +177,19 @@ def stacked(data: SweepData, settings: TrainerSettings, count: int) -> list[Seco
 
         tf.while_loop(lambda done: done < number, step, (0,), parallel_iterations=1)
 
-    batches, number = start(), _epoch_steps(settings)
+    batches, number = iter(dataset), _epoch_steps(settings)
     first = timed(lambda: steps(batches, tf.constant(1)))
     return [first, *(timed(lambda: steps(batches, tf.constant(number))) for _ in range(_EPOCHS))]
 
 
 def loop(data: SweepData, settings: TrainerSettings, kind: str) -> list[Seconds]:
     """Epochs by Keras' ``fit``, by a call for each step, or by a call for all of them; the first compiles."""
-    import tf_keras as keras
-
-    (model,), start = _models(data, settings, 1)
-    batches, number = start(), _epoch_steps(settings)
+    (model,), dataset = _models(data, settings, 1)
+    batches, number = iter(dataset), _epoch_steps(settings)
 
     def epoch() -> None:
         if kind == "fit":
-            keras.Model.fit(model, batches, steps_per_epoch=number, verbose=0)
+            model.fit(dataset, steps_per_epoch=number, verbose=0)
         for _ in range(number if kind == "step" else 0):
             model.train_steps(batches, 1)
         if kind == "loop":

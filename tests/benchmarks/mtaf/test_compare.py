@@ -115,6 +115,20 @@ def test_thresholds_networks_and_losses_do_not_mix():
     assert flat.areas["vanilla"].value == pytest.approx(0.01)
 
 
+def test_losses_are_taken_together_only_where_every_series_has_them_all():
+    points = {
+        **tables.starts(),
+        Setting("vanilla", "mmd", 1.0): [(1.0, 0.9)] * 2,
+        Setting("vanilla", "correlation", 1.0): [(1.0, 0.5)] * 2,
+        Setting("mtaf", "mmd", 1.0): [(1.0, 0.5)] * 2,
+    }
+    losses = [compared.loss for _, compared in comparisons(tables.table(points), "validation")]
+    assert losses == ["correlation", "mmd"]
+    points[Setting("mtaf", "correlation", 1.0)] = [(1.0, 0.5)] * 2
+    losses = [compared.loss for _, compared in comparisons(tables.table(points), "validation")]
+    assert losses == ["correlation", "mmd", "all"]
+
+
 def test_a_series_that_was_not_trained_is_not_compared():
     found = one(tables.table({**tables.starts(), Setting("mtaf", "mmd", 1.0): [(1.0, 0.5)] * 2}))
     assert set(found.areas) == {"mtaf"} and not found.differences

@@ -284,7 +284,8 @@ class MultiTaskModel(tfrs.models.Model):
         del tape
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         self._record(losses, weights)
-        return {}
+        terms = zip([*values, *others], [*tf.unstack(weights), *factors(weights)], strict=True)
+        return {"loss": tf.add_n([factor * term for term, factor in terms])}
 
     def _record(self, losses: StepLosses, weights: tf.Tensor) -> None:
         if self.fairness is not None:

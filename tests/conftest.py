@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -13,6 +14,10 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 import models  # noqa: E402, F401  chooses the Keras 2 API
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# A deadline for each example would fail tests on a machine that is busy.
+hypothesis.settings.register_profile("here", deadline=None)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")

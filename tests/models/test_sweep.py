@@ -119,8 +119,10 @@ def variants(make_settings, blocks):
     [
         {"fairness": MTAF, "model": {"dropout": 0.2}},
         {"fairness": {"mode": "vanilla", "loss": "correlation"}, "training": {"optimizer": "adagrad"}},
-        {"training": {"weighting": {"method": "gradnorm"}}, "model": {"network": "mmoe"}},
-        {"training": {"weighting": {"method": "dwa"}, "optimizer": "sgd"}},
+        pytest.param(
+            {"training": {"weighting": {"method": "gradnorm"}}, "model": {"network": "mmoe"}}, marks=pytest.mark.slow
+        ),
+        pytest.param({"training": {"weighting": {"method": "dwa"}, "optimizer": "sgd"}}, marks=pytest.mark.slow),
         {"training": {"weighting": {"method": "excess_risk"}}},
     ],
     ids=["mtaf", "vanilla", "gradnorm", "dwa", "excess_risk"],

@@ -218,7 +218,13 @@ def world(tmp_path_factory, request):
 TRAINING = {"epochs": 8, "batch_size": 128, "learning_rate": 0.01}
 
 
-@pytest.mark.parametrize("fairness", [{"mode": "vanilla", "loss": "correlation"}, {"mode": "mtaf", "loss": "mmd"}])
+@pytest.mark.parametrize(
+    "fairness",
+    [
+        pytest.param({"mode": "vanilla", "loss": "correlation"}, marks=pytest.mark.slow),
+        {"mode": "mtaf", "loss": "mmd"},
+    ],
+)
 def test_asked_for_gaps_are_held_on_validation(make_settings, world, tmp_path, fairness):
     free, _ = run(make_settings(training=TRAINING), world, tmp_path / "free")
     unconstrained = max(

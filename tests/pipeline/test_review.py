@@ -211,11 +211,12 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     lines: list[str] = []
-    while not lines or "Ctrl-C" not in lines[-1]:
+    # The address, and after it the command that shows the training.
+    while not any("tensorboard" in line for line in lines):
         line = process.stdout.readline()
         assert line, lines
         lines.append(line)
-    address = lines[-1].split()[0]
+    address = next(line for line in lines if "Ctrl-C" in line).split()[0]
     with urllib.request.urlopen(address, timeout=10) as response:
         assert b"a-run" in response.read()
     process.send_signal(signal.SIGINT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,11 +42,14 @@ class Seconds:
 
 def timed(work: Callable[[], Any]) -> Seconds:
     """Runs ``work``; CPU seconds of this process and of the children that it waited for."""
-    wall, before = time.monotonic(), os.times()
+    wall, cpu = time.monotonic(), _cpu_seconds()
     work()
-    after = os.times()
-    # User and system time, of the process and of its children.
-    return Seconds(time.monotonic() - wall, sum(after[:4]) - sum(before[:4]))
+    return Seconds(time.monotonic() - wall, _cpu_seconds() - cpu)
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def job(data: SweepData, settings: TrainerSettings) -> list[Seconds]:

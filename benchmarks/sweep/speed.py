@@ -43,7 +43,7 @@ def measure(data: SweepData, settings: TrainerSettings, *what: Any) -> list[Seco
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"{what} failed:\n{done.stderr[-3000:]}")
+        raise RuntimeError(f"{what} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return [Seconds(**seconds) for seconds in json.loads(done.stdout.splitlines()[-1])]
 
 

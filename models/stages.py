@@ -120,8 +120,8 @@ class StageRunner:
           epochs: None = as the settings say, with early stopping where they have it. A number is the whole length: the
             last epoch is kept.
           robust: What changes in the loss.
-          plain: Without fairness terms, and with the tasks' own weights. These hold too where no shared variable is trained,
-            so that no gradients can be compared, and in a search.
+          plain: Without fairness terms, and with the tasks' own weights. These hold too in a search, and where a weighting
+            compares gradients of shared variables and none is trained; it is said.
 
         Raises:
           FloatingPointError: The loss became NaN or infinite.
@@ -130,7 +130,13 @@ class StageRunner:
         if epochs is not None:
             training = training.model_copy(update={"epochs": epochs, "early_stopping": None})
         first_epoch = sum(fit.position.epoch for fit in self.fits.values())
-        own = plain or bool(held_out) or not _trains_shared(network, trainable)
+        method = training.weighting.method
+        by_gradient = hasattr(training.weighting, "on")
+        own = plain or bool(held_out) or (by_gradient and not _trains_shared(network, trainable))
+        if own and method not in ("fixed", "uniform"):
+            self.report(
+                f"stage {name}: all tasks weigh the same; `training.weighting.method: {method}` has no part in it"
+            )
         fairness = None if plain else self.data.fairness
 
         def build() -> MultiTaskModel:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 import warnings
@@ -21,11 +20,10 @@ from rich.console import Console
 from components.interaction_log_gen.fingerprint import fingerprint
 from pipeline import run_commands, sample_data, terminal
 from pipeline.config import ConfigError, RunSettings, load
-from pipeline.events import follow
-from pipeline.lifeline import die_with_parent
 from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, run_folder
 from pipeline.provenance import ROOT, source_hash
 from pipeline.run_commands import UNUSABLE
+from pipeline.shown_process import run_shown
 
 RUNNER = ROOT / "pipeline" / "local_runner.py"
 # Exit codes, beside UNUSABLE (2): 1 the run failed, 3 the model was refused and REQUIRE_BLESSING=1.
@@ -136,7 +134,6 @@ def _drive(config: Path, settings: RunSettings, folder: RunFolder, log: Path, co
 
 def _tfx(arguments: list[str], config: Path, folder: RunFolder, log: Path, console: Console) -> Optional[str]:
     events = log.with_suffix(".events.jsonl")
-    events.unlink(missing_ok=True)
     binaries = Path(sys.executable).parent
     environment = dict(
         os.environ,
@@ -149,26 +146,11 @@ def _tfx(arguments: list[str], config: Path, folder: RunFolder, log: Path, conso
     )
     folder.tfx_home.mkdir(parents=True, exist_ok=True)
     start = time.time()
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [str(binaries / "tfx"), *arguments],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            preexec_fn=die_with_parent,
-        )
-        stages = terminal.Stages(console)
-        errors = [
-            f"{e['stage'] or 'start'}: {e['text']}"
-            for e in follow(events, lambda: process.poll() is None)
-            if stages.show(e) == "error"
-        ]
-        stages.close()
-    if process.returncode == 0 and not errors:
+    failed = run_shown([str(binaries / "tfx"), *arguments], environment, events, log, console)
+    if failed is None:
         console.print(f"[dim]tfx {' '.join(arguments[:2])}: {time.time() - start:.0f} s[/]")
         return None
-    tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-    return errors[0] if errors else f"`tfx {' '.join(arguments)}` ended with {process.returncode}:\n{tail}"
+    return f"`tfx {' '.join(arguments)}` {failed}" if failed.startswith("ended with ") else failed
 
 
 def _short(path: Path) -> str:

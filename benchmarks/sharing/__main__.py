@@ -7,6 +7,7 @@ and the two CSV files beside it. ``--redraw`` makes tables and plot of those fil
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def run_data(
         whole = count
 
     where = experiment_folder("sharing") / name
-    report_line = lambda text: console.print(text, markup=False)  # noqa: E731
+    report_line = functools.partial(console.print, markup=False)
     write(train_cases([run.case for run in runs], data, where, report_line, after=after))
 
 

@@ -7,6 +7,7 @@ the plots and the two CSV files beside it. ``--redraw`` makes tables and plots o
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,7 @@ def run_data(name: str, data: DataSet, size: Size, folder: Path, console: Consol
     """Trains one data set's cases and writes their rows, again after each so many trainings."""
     choice = cases.DATA_SETS[name]
     settings, where = cases.base(data.run, choice), experiment_folder("weighting") / name
-    report_line = lambda text: console.print(text, markup=False)  # noqa: E731
+    report_line = functools.partial(console.print, markup=False)
     tuning = list(cases.tuning(settings, choice))
     chosen: dict[str, Mapping[str, Any]] = {method: candidates[0] for method, candidates in cases.METHODS.items()}
     chosen |= rows.choose(tuning, train_cases([run.case for run in tuning], data, where, report_line))

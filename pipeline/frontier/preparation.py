@@ -9,18 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 from rich.console import Console
 
-from pipeline import terminal
-from pipeline.events import EventWriter, StageHandler, follow
-from pipeline.lifeline import die_with_parent
+from pipeline.events import EventWriter, StageHandler
 from pipeline.places import EVENTS_VARIABLE
 from pipeline.provenance import ROOT
+from pipeline.shown_process import run_shown
 
 
 class PreparationError(RuntimeError):
@@ -55,24 +53,10 @@ def prepare(config: Path, folder: Path, logs: Path, console: Console) -> dict[st
         CUDA_VISIBLE_DEVICES="",
         **{EVENTS_VARIABLE: str(events)},
     )
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.frontier.preparation", str(config), str(folder), str(result)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            preexec_fn=die_with_parent,
-        )
-        stages = terminal.Stages(console)
-        errors = [
-            f"{event['stage'] or 'start'}: {event['text']}"
-            for event in follow(events, lambda: process.poll() is None)
-            if stages.show(event) == "error"
-        ]
-        stages.close()
-    if process.returncode or errors:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        raise PreparationError(f"{errors[0] if errors else tail}\nTFX's whole log: {log}")
+    command = [sys.executable, "-m", "pipeline.frontier.preparation", str(config), str(folder), str(result)]
+    failed = run_shown(command, environment, events, log, console)
+    if failed is not None:
+        raise PreparationError(f"{failed}\nTFX's whole log: {log}")
     return json.loads(result.read_text())
 
 

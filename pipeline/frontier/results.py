@@ -59,9 +59,9 @@ def write(
 def sentences(compared: Tradeoff) -> list[str]:
     """What a person reads at the end, for whoever reads the summary alone."""
     found = [words.EMPTY] if compared.means.empty else []
-    if len(compared.seeds) == 1:
-        found.append(words.ONE_SEED)
     found += [words.dominance(each) for each in compared.dominance]
+    note = words.seeds_note(len(compared.seeds))
+    found += [] if note is None else [note]
     return found + [line for each in compared.left_out for line in words.left_out(each)]
 
 

@@ -94,8 +94,9 @@ def _areas(found: Tradeoff, console: Console) -> None:
     )
     for mode, area in found.hypervolumes.items():
         console.print(f"    {escape(f'{mode:<16} {words.area(area)}')}")
-    if len(found.seeds) == 1:
-        console.print(f"    {words.ONE_SEED}", style="yellow")
+    note = words.seeds_note(len(found.seeds))
+    if note is not None:
+        console.print(f"    {note}", style="yellow")
     outside = words.outside(found)
     if outside is not None:
         console.print(f"    {escape(outside)}", style="dim")

@@ -10,6 +10,18 @@ from pipeline.frontier.tradeoff import Dominance, LeftOut, Tradeoff
 EMPTY = "no frontier: of no setting are error and fairness known for all seeds; the reasons stand above"
 ONE_SEED = "one seed: nothing tells how far a frontier moves with the seed, so hypervolumes have no interval"
 
+# Seeds below which a bootstrap over them is so narrow that it should not be read as an interval of 95 %.
+_FEW_SEEDS = 8
+
+
+def seeds_note(count: int) -> Optional[str]:
+    """What to keep in mind of intervals over so many seeds; None where there is nothing."""
+    if count == 1:
+        return ONE_SEED
+    if count < _FEW_SEEDS:
+        return f"{count} seeds: a bootstrap over so few is too narrow; read its intervals as whether the seeds agree"
+    return None
+
 
 def area(found: Hypervolume, signed: bool = False) -> str:
     """A hypervolume or a difference of two, with its interval."""
@@ -40,9 +52,7 @@ def _sure(difference: Hypervolume) -> str:
     if difference.interval is None:
         return f"{side}, by one seed"
     low, high = difference.interval
-    return (
-        f"{side}, and surely so over seeds" if low > 0 or high < 0 else f"{side}, but the interval over seeds holds 0"
-    )
+    return f"{side}; the interval over seeds {'leaves out' if low > 0 or high < 0 else 'holds'} 0"
 
 
 def outside(found: Tradeoff) -> Optional[str]:

@@ -49,6 +49,28 @@ def test_individual_learning_leaves_no_task_worse_in_train_loss(make_settings, d
     assert "sharing: epoch 4/6" in lines[3]
 
 
+def test_a_stage_without_shared_gradients_says_that_tasks_weigh_the_same(make_settings, data):
+    """Individual learning's first stage trains private parts alone; what compares gradients comes with the second."""
+    settings = make_settings(
+        model={"network": "dsmtl", "sharing": "il"}, training={"epochs": 1, "weighting": {"method": "mgda"}}
+    )
+    _, runner, lines = run(settings, data)
+    said = [line for line in lines if "weigh the same" in line]
+    assert said == ["stage single_task: all tasks weigh the same; `training.weighting.method: mgda` has no part in it"]
+    weights = [[record["tasks"][task]["weight"] for task in ("like", "click", "buy")] for record in runner.history]
+    assert weights[0] == pytest.approx([1 / 3] * 3) and weights[1] != pytest.approx([1 / 3] * 3, abs=1e-4)
+
+
+def test_weights_from_losses_need_no_shared_layer(make_settings, data):
+    settings = make_settings(
+        model={"network": "single_task"}, training={"epochs": 1, "weighting": {"method": "group_dro", "step": 0.1}}
+    )
+    _, runner, lines = run(settings, data)
+    weights = [runner.history[0]["tasks"][task]["weight"] for task in ("like", "click", "buy")]
+    assert sum(weights) == pytest.approx(1) and max(weights) > 1 / 3 + 1e-3
+    assert not any("weigh the same" in line for line in lines)
+
+
 def test_architecture_learning_searches_on_held_out_rows_and_retrains(make_settings, data):
     settings = make_settings(
         model={"network": "dsmtl", "sharing": "al", "search_epochs": 1, "shared_units": [16, 8]}, training={"epochs": 1}

@@ -147,12 +147,13 @@ def test_a_cell_that_is_not_utf8(tmp_path: Path) -> None:
         _read(path, ["a", "b"])
 
 
-def test_a_truncated_gzip_file_says_how_far_it_was_read(tmp_path: Path) -> None:
+def test_a_truncated_gzip_file_says_how_far_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Arrow reads some blocks ahead, and drops them where the next one fails: many small blocks leave most handed on.
+    monkeypatch.setattr(csv_reading, "_BLOCK_BYTES", 1 << 15)
     whole = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(700_000)))
     path = _file(tmp_path, whole[: len(whole) - 1000], "log.csv.gz")
     with pytest.raises(LogError) as error:
         _read(path, ["a"])
     message = str(error.value)
     assert f"{path}: expected csv. Rows read before it failed: " in message and "Truncated" in message
-    # Arrow reads ahead: on a busy machine it may meet the end before the first rows are handed on.
-    assert 0 <= int(message.split("failed: ")[1].split(".")[0]) < 700_000
+    assert 100_000 < int(message.split("failed: ")[1].split(".")[0]) < 700_000

@@ -142,6 +142,14 @@ def test_a_baseline_gap_of_zero_is_said_in_words(world: World) -> None:
     assert code == 1 and f"seeds 1, 2: ARFG is undefined: {reason}" in out and words.EMPTY in out
 
 
+def test_few_seeds_are_said(world: World) -> None:
+    _, out = world(run_settings({**BLOCK, "seeds": [1, 2]}), some)
+    note = "2 seeds: a bootstrap over so few is too narrow; read its intervals as whether the seeds agree"
+    assert note in " ".join(out.split())
+    assert note in json.loads((world.results / "summary.json").read_text())["sentences"]
+    assert words.seeds_note(8) is None
+
+
 def test_one_seed_is_said(world: World) -> None:
     _, out = world(run_settings({**BLOCK, "seeds": [9]}), some)
     assert words.ONE_SEED in out and "test split, one seed" in out

@@ -55,6 +55,7 @@ bench: environment
 	@$(PYTHON) -m benchmarks.cost --size $(SIZE) --table benchmarks/cost/README.md
 	@$(PYTHON) -m benchmarks.sweep.speed
 	@$(PYTHON) -m benchmarks.mtaf --size $(SIZE)
+	@$(PYTHON) -m benchmarks.targets --size $(SIZE)
 
 # Drafts the TFDV schema of a new dataset beside its YAML file.
 schema: environment

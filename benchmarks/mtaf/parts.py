@@ -6,19 +6,17 @@ from typing import NamedTuple
 
 from benchmarks.mtaf.grid import MODES, NONE, SINGLE, Part, Setting, Size, frontier, on_network
 
-_THREE, _FIVE = (1, 2, 3), (1, 2, 3, 4, 5)
-_SEEDS: dict[Size, tuple[int, ...]] = {"minimum": _THREE, "full": _FIVE}
+_FIVE, _TEN = (1, 2, 3, 4, 5), tuple(range(1, 11))
+_SEEDS: dict[Size, tuple[int, ...]] = {"minimum": _FIVE, "full": _TEN}
 _RATIOS = (0.3, 1.0, 3.0)
 _FULL = {
     "fpr_gap": (0.1, 0.3, 1.0, 2.0, 4.0),
     "correlation": (0.05, 0.1, 0.2, 0.5, 1.0),
     "mmd": (0.3, 1.0, 2.0, 4.0, 8.0),
 }
-_TWO = {"fpr_gap": (0.3, 1.0), "correlation": (0.1, 0.5), "mmd": (1.0, 4.0)}
-_THREE_EACH = {"fpr_gap": (0.3, 1.0, 3.0), "correlation": (0.1, 0.3, 1.0), "mmd": (0.5, 2.0, 8.0)}
-_BY_SIZE: dict[Size, tuple[Setting, ...]] = {"minimum": frontier(_TWO, (1.0,)), "full": frontier(_FULL, _RATIOS)}
-# Its trainings have 120 steps.
-_GERMAN: dict[Size, tuple[Setting, ...]] = {**_BY_SIZE, "minimum": frontier(_THREE_EACH, (1.0, 3.0))}
+_FOUR = {"fpr_gap": (0.1, 0.3, 1.0, 2.0), "correlation": (0.05, 0.1, 0.2, 0.5), "mmd": (0.3, 1.0, 4.0, 8.0)}
+_THREE = {"fpr_gap": (0.3, 1.0, 3.0), "correlation": (0.1, 0.3, 1.0), "mmd": (0.5, 2.0, 8.0)}
+_BY_SIZE: dict[Size, tuple[Setting, ...]] = {"minimum": frontier(_FOUR, (1.0,)), "full": frontier(_FULL, _RATIOS)}
 
 # The authors sum the task loss over the rows of a batch, and multiply the fairness loss by the number of negatives. With
 # means, λ = 1 there is the share of negatives here; `mtaf_difference` holds the factor already.
@@ -34,13 +32,13 @@ _RELEASED = (
 )
 _SPREAD = {"correlation": (0.05, 0.2, 0.5, 1.0), "mmd": (0.3, 1.0, 4.0)}
 _RULE: dict[Size, tuple[Setting, ...]] = {
-    "minimum": frontier({"correlation": (0.1, 0.5)}, (1.0,), ("vanilla", "mtaf")),
+    "minimum": frontier({"correlation": (0.05, 0.1, 0.2, 0.5)}, (1.0,), ("vanilla", "mtaf")),
     "full": frontier(_SPREAD, _RATIOS, MODES),
 }
 _MMOE: dict[Size, tuple[Setting, ...]] = {
     "minimum": (
         Setting(SINGLE),
-        *on_network("mmoe", frontier({"correlation": (0.1, 0.5)}, (1.0,), ("vanilla", "mtaf"))),
+        *on_network("mmoe", frontier({"correlation": (0.05, 0.1, 0.2, 0.5)}, (1.0,), ("vanilla", "mtaf"))),
     ),
     "full": (Setting(SINGLE), *on_network("mmoe", _BY_SIZE["full"])),
 }
@@ -67,7 +65,7 @@ def _balanced(loss: str, strength: float, sizes: tuple[int, ...]) -> tuple[Setti
 
 
 _BATCHES: dict[Size, tuple[Setting, ...]] = {
-    "minimum": (Setting(SINGLE), *_balanced("mmd", 4.0, (1024,))),
+    "minimum": (Setting(SINGLE), *_balanced("mmd", 4.0, (256, 1024))),
     "full": (
         Setting(SINGLE),
         *_balanced("mmd", 4.0, (256, 1024, 4096)),
@@ -82,10 +80,11 @@ PARTS = {
         Part(
             "german",
             "mtaf_german",
-            {**_BY_SIZE, "minimum": frontier(_THREE_EACH, (1.0, 3.0))},
-            dict.fromkeys(_SEEDS, _FIVE),
+            # A training has 120 steps.
+            {**_BY_SIZE, "minimum": frontier(_THREE, (1.0, 3.0))},
+            {"minimum": _FIVE, "full": tuple(range(1, 21))},
         ),
-        Part("lsac", "mtaf_lsac", _BY_SIZE, _SEEDS),
+        Part("lsac", "mtaf_lsac", {**_BY_SIZE, "minimum": frontier(_THREE, (1.0,))}, _SEEDS),
         Part("released", "mtaf_adult", dict.fromkeys(_SEEDS, _RELEASED), _SEEDS),
         Part("batches", "mtaf_adult", _BATCHES, _SEEDS),
         Part("adult-mmoe", "mtaf_adult", _MMOE, _SEEDS),

@@ -30,7 +30,7 @@ class Size(NamedTuple):
     whole: bool
 
 
-SIZES = {"minimum": Size(3, False), "full": Size(5, True)}
+SIZES = {"minimum": Size(5, False), "full": Size(10, True)}
 _WRITE_EVERY = 20
 
 

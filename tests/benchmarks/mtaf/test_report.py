@@ -56,23 +56,29 @@ def test_the_readme_has_the_marks_of_all_tables(folder, readme, tmp_path):
     assert between(text, "runs").count("not run") == len(PARTS)
 
 
+def planned(part, size):
+    return len(PARTS[part].settings[size]) * len(PARTS[part].seeds[size])
+
+
 def test_what_was_run_is_told():
     failing = frontier()
     dead = (failing["series"] == "mtaf") & (failing["seed"] == 2)
     failing.loc[dead, [name for name in failing if "/" in name]] = np.nan
-    # As many as the minimum has: 26 settings of three seeds, whatever they are here.
-    whole = pd.concat([frontier()] * 3).head(2 * 26 * 3)
+    # As many rows as the minimum has, whatever they are here: each training has two.
+    of_lsac = planned("lsac", "minimum")
+    whole = pd.concat([frontier()] * of_lsac).head(2 * of_lsac)
     rows = cells(report.runs({"adult": failing, "lsac": whole}, "minimum"))
     # 10 settings × 3 seeds; two settings of `mtaf` failed with seed 2.
-    assert rows[0] == ["adult", "mtaf_adult", "PARTIAL", "1, 2, 3", "30 of 78", "2"]
-    assert rows[2] == ["lsac", "mtaf_lsac", "whole", "1, 2, 3", "78 of 78", "0"]
-    assert rows[1][2:] == ["not run", "", "0 of 280", ""]
+    assert rows[0] == ["adult", "mtaf_adult", "PARTIAL", "1, 2, 3", f"30 of {planned('adult', 'minimum')}", "2"]
+    assert rows[2] == ["lsac", "mtaf_lsac", "whole", "1, 2, 3", f"{of_lsac} of {of_lsac}", "0"]
+    assert rows[1][2:] == ["not run", "", f"0 of {planned('german', 'minimum')}", ""]
 
 
 def test_the_full_size_has_trainings_of_its_own(folder, readme, tmp_path):
     results.write(folder, "adult", frontier())
     report.write(folder, readme, tmp_path / "plots", "full")
-    assert cells(between(readme.read_text(), "runs").splitlines())[0][4] == "30 of 610"
+    assert cells(between(readme.read_text(), "runs").splitlines())[0][4] == f"30 of {planned('adult', 'full')}"
+    assert planned("adult", "full") > planned("adult", "minimum")
 
 
 def test_frontiers_are_shown_with_thresholds_both_ways(folder, readme, tmp_path):

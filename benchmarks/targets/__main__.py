@@ -1,0 +1,60 @@
+"""Does a gap asked for on validation hold on test, and is the model as good as one that a grid of λ finds?
+
+``python -m benchmarks.targets`` trains what has no result yet, beside the trainings of ``benchmarks/mtaf`` (a second call
+goes on where a killed one stopped), and rewrites the README's tables, the plots and the CSV file beside it. ``--redraw``
+makes them of that file, and of the grids' tables, alone.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from benchmarks.experiment import DataSet, experiment_folder, train_cases
+from benchmarks.mtaf import running
+from benchmarks.mtaf.grid import LOSSES
+from benchmarks.mtaf.parts import PARTS
+from benchmarks.tables import merge_rows, read_rows
+from benchmarks.targets import cases, report
+from benchmarks.targets.rows import rows
+
+HERE = Path(__file__).resolve().parent
+SEEDS = {"minimum": 5, "full": 10}
+_NUMBERS = ("share", "asked", "validation", "test", "lower", "upper", "error", "strength", "arfg", "are")
+
+
+def run_data(name: str, data: DataSet, loss: str, seeds: int, path: Path, console: Console) -> None:
+    """Trains one data set's cases and writes their rows."""
+    where = experiment_folder("mtaf") / PARTS[name].data
+    train = functools.partial(
+        train_cases, data=data, folder=where, report=functools.partial(console.print, markup=False, highlight=False)
+    )
+    plain = list(cases.plain_runs(data.run, seeds))
+    results = train([run.case for run in plain])
+    targets = list(cases.target_runs(data.run, cases.plain_gaps(plain, results), loss, seeds))
+    results |= train([run.case for run in targets])
+    merge_rows(path, rows(name, loss, [*plain, *targets], results, data), list(cases.DATA))
+
+
+@click.command()
+@click.option("--size", type=click.Choice(sorted(SEEDS)), default="minimum", show_default=True)
+@click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA)), help="all where absent")
+@click.option("--loss", type=click.Choice(LOSSES), default="correlation", show_default=True, help="training follows it")
+@click.option("--folder", type=click.Path(path_type=Path), default=HERE, help="of the CSV file")
+@click.option("--table", type=click.Path(path_type=Path, exists=True), default=HERE / "README.md")
+@click.option("--redraw", is_flag=True, help="train nothing; tables and plots of the CSV file")
+def main(size: str, names: tuple[str, ...], loss: str, folder: Path, table: Path, redraw: bool) -> None:
+    """Trains, measures and shows."""
+    console, path = Console(), folder / "targets.csv"
+    for name in () if redraw else names or cases.DATA:
+        run_data(name, running.prepared(PARTS[name], console), loss, SEEDS[size], path, console)
+    found = read_rows(path)
+    numbers = {column: found[column].replace("", "nan").astype(float) for column in _NUMBERS}
+    report.write(found.assign(**numbers), table, HERE.parent / "mtaf" / "results")
+
+
+if __name__ == "__main__":
+    main()

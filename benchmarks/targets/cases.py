@@ -1,0 +1,86 @@
+"""What is trained: gaps asked for on three logs, with the models that they are held against."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from benchmarks.mtaf.grid import NONE, SINGLE, Setting, trainer
+from models.settings import TrainerSettings
+from pipeline.config import RunSettings
+from pipeline.experiments.cases import Case, CaseResult
+
+# Parts of `benchmarks/mtaf`, whose prepared data, plain models and grids are taken.
+DATA = ("adult", "lsac", "kuairand")
+MODES = ("vanilla", "mtaf")
+# Of the gap that the model without a fairness loss has on validation.
+SHARES = (0.75, 0.5, 0.25)
+PLAIN = (SINGLE, NONE)
+_DIGITS = 2
+
+
+class Run(NamedTuple):
+    """A case and what it stands for.
+
+    Attributes:
+      series: ``single-task``, ``none``, or the mode of the trainings with a target.
+      share: Of the plain model's gap; NaN without a target.
+      asked: Task → gap asked for; empty without a target.
+      seed: Of the training.
+      case: What is trained.
+    """
+
+    series: str
+    share: float
+    asked: Mapping[str, float]
+    seed: int
+    case: Case
+
+
+def plain_runs(run: RunSettings, seeds: int) -> Iterator[Run]:
+    """Single-task models and the model without a fairness loss: the same cases as those of ``benchmarks/mtaf``."""
+    for series in PLAIN:
+        for seed in range(1, seeds + 1):
+            setting = Setting(series)
+            yield Run(series, math.nan, {}, seed, Case(f"{setting.name}-s{seed}", trainer(run, setting, seed)))
+
+
+def target_runs(run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: int) -> Iterator[Run]:
+    """Every mode with every share of ``gaps``.
+
+    Args:
+      run: Settings of the data set.
+      gaps: Task → FPR gap on validation of the model without a fairness loss.
+      loss: That training follows.
+      seeds: How many, from 1.
+    """
+    for mode in MODES:
+        for share in SHARES:
+            asked = {task: rounded(share * gap) for task, gap in gaps.items()}
+            for seed in range(1, seeds + 1):
+                plain = trainer(run, Setting(mode, loss, 1.0), seed).model_dump()
+                fairness = {**plain["fairness"], "target_gap": asked}
+                settings = TrainerSettings.model_validate({**plain, "fairness": fairness})
+                yield Run(mode, share, asked, seed, Case(f"target-{mode}-{loss}-{share:g}-s{seed}", settings))
+
+
+def plain_gaps(runs: list[Run], results: Mapping[str, CaseResult]) -> dict[str, float]:
+    """Task → FPR gap on validation of the model without a fairness loss, mean over seeds.
+
+    Raises:
+      ValueError: None of these models was trained.
+    """
+    trained = [
+        result.trained for run in runs if run.series == NONE and (result := results[run.case.name]).trained is not None
+    ]
+    if not trained:
+        raise ValueError("targets are shares of the gap of the model without a fairness loss, and none was trained")
+    return {
+        task: sum(each.validation[task]["fpr_gap"] for each in trained) / len(trained) for task in trained[0].validation
+    }
+
+
+def rounded(gap: float) -> float:
+    """To two significant digits, as a person would ask for it."""
+    return float(f"{gap:.{_DIGITS}g}")

@@ -10,12 +10,13 @@ import pandas as pd
 
 from benchmarks.mtaf import draw, results
 from benchmarks.mtaf.compare import SERIES, Comparison, comparisons, settings_of
-from benchmarks.mtaf.grid import SINGLE, Size
+from benchmarks.mtaf.grid import MODES, SINGLE, Size
 from benchmarks.mtaf.parts import PARTS, RELEASED
 from benchmarks.tables import markdown, mean_interval, replace_between_marks, show
 from pipeline.frontier.pareto import Hypervolume
 
 FRONTIERS = ("adult", "german", "lsac", "adult-mmoe", "rule-all", "rule-any", "kuairand", "kuairand-activity")
+_AGAINST_VANILLA = tuple(mode for mode in MODES if mode != "vanilla")
 _NOT_RUN = "Not run yet."
 
 
@@ -64,7 +65,8 @@ def runs(found: dict[str, pd.DataFrame], size: Size) -> list[str]:
 
 def frontiers(found: dict[str, pd.DataFrame]) -> list[str]:
     """Hypervolumes, with thresholds both ways, r = 1."""
-    head = ["data", "network", "loss", "thresholds", *SERIES, "mtaf − vanilla", "mtaf beats", "vanilla beats"]
+    head = ["data", "network", "loss", "thresholds", *SERIES, *(f"{mode} − vanilla" for mode in _AGAINST_VANILLA)]
+    head += ["mtaf beats", "vanilla beats"]
     lines = []
     for name in FRONTIERS:
         for thresholds in results.THRESHOLDS if name in found else ():
@@ -76,10 +78,12 @@ def frontiers(found: dict[str, pd.DataFrame]) -> list[str]:
 def _areas(compared: Comparison) -> list[str]:
     areas = [area(compared.areas[series]) if series in compared.areas else "" for series in SERIES]
     pair, back = ("mtaf", "vanilla"), ("vanilla", "mtaf")
-    if pair not in compared.differences:
-        return [*areas, "", "", ""]
+    pairs = [(mode, "vanilla") for mode in _AGAINST_VANILLA]
+    differences = [area(compared.differences[each], "+") if each in compared.differences else "" for each in pairs]
+    if pair not in compared.beaten:
+        return [*areas, *differences, "", ""]
     counts = [f"{count} of {of}" for count, of in (compared.beaten[pair], compared.beaten[back])]
-    return [*areas, area(compared.differences[pair], "+"), *counts]
+    return [*areas, *differences, *counts]
 
 
 def area(value: Hypervolume, sign: str = "") -> str:

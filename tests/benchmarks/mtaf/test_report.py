@@ -91,13 +91,15 @@ def test_frontiers_are_shown_with_thresholds_both_ways(folder, readme, tmp_path)
     assert rows[0][4].startswith(f"{area:.3f} [")
     # mtaf is worse by 0.01 of ARFG in both of its points, and all of its frontier but the start is beaten.
     assert rows[0][8].startswith(f"{-(0.02 + 0.059) * 0.01:+.3f}")
-    assert rows[0][9:] == ["0 of 3", "2 of 3"]
+    assert rows[0][10:] == ["0 of 3", "2 of 3"]
+    # mtaf_difference by as much again.
+    assert rows[0][9].startswith(f"{-(0.02 + 0.059) * 0.02:+.3f}")
 
 
 def test_a_part_without_vanilla_has_no_difference():
     table = tables.table({**tables.starts(), Setting("mtaf", "mmd", 1.0): [(1.0, 0.5)] * 2})
     line = cells(report.frontiers({"adult": table}))[0]
-    assert line[4] == "" and line[5].startswith("0.060") and line[8:] == ["", "", ""]
+    assert line[4] == "" and line[5].startswith("0.060") and line[8:] == ["", "", "", ""]
 
 
 def test_the_released_figures_stand_beside_ours():

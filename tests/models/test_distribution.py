@@ -26,6 +26,7 @@ SCRIPT = textwrap.dedent(
     from models.input_pipeline import ExampleSource
     from models.networks.registry import build_network
     from models.settings import TrainerSettings
+    from models.target_gap import DualAscent
     from models.fairness_terms import FairnessTerms
     from models.training import MultiTaskModel, make_optimizer
 
@@ -47,8 +48,12 @@ SCRIPT = textwrap.dedent(
         streams = None
         if settings.fairness.batches == "balanced":
             streams = write_streams(train, terms, f"{sys.argv[4]}", shuffle_rows=100)
+        ascent = None
+        if settings.fairness.target_gap is not None:
+            ascent = DualAscent(settings.fairness, model.fairness.strength)
         fit = Trainer(
-            model, train, validation, settings.training, train_rows=rows, base_rate={}, group="gender", streams=streams
+            model, train, validation, settings.training, train_rows=rows, base_rate={}, group="gender", streams=streams,
+            ascent=ascent, validation_rows=100
         ).run()
         return network.get_weights(), fit.position.history[-1]
 
@@ -99,6 +104,19 @@ def test_two_replicas_end_with_the_weights_of_one(make_settings, data, tmp_path)
         assert one["loss"] == pytest.approx(two["loss"], rel=1e-4)
         assert one["auc"] == pytest.approx(two["auc"], rel=1e-4)
         assert one["fairness"] == pytest.approx(two["fairness"], rel=1e-3)
+
+
+def test_a_strength_that_is_learned_reaches_both_replicas(make_settings, data, tmp_path):
+    """λ moves five times in the epoch, and each step after that has the new one on both devices."""
+    settings = make_settings(
+        fairness={"mode": "vanilla", "strength": 2.0, "loss": "fpr_gap", "target_gap": {"like": 0.02, "click": 0.9}},
+        training={"optimizer": "sgd", "learning_rate": 0.3, "epochs": 1, "batch_size": 20},
+    )
+    found = run(settings, data, tmp_path)
+    for task, (low, high) in {"like": (2.1, 100), "click": (0, 1.9)}.items():
+        one, two = (found[key]["tasks"][task]["strength"] for key in ("one", "two"))
+        assert low <= one <= high and one == pytest.approx(two, rel=1e-3)
+    assert found["difference"] < 2e-4 * found["scale"]
 
 
 @pytest.mark.slow

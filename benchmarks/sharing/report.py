@@ -66,7 +66,8 @@ def _data_set(tasks: pd.DataFrame, models: pd.DataFrame) -> list[str]:
         alone = model.network == STL
         cells = [f"error {own.loc[name, 'error']:.2%}" if alone else _cell(own.loc[name]) for name in names]
         counts = ["", "", ""] if alone else [str(model.harmed), str(model.helped), _delta_p(model)]
-        rows.append([model.network, model.weighting, *cells, *counts, f"{model.parameters:,}", f"{model.seconds:.1f}"])
+        sizes = " to ".join(f"{size:,}" for size in sorted({model.parameters, model.parameters_most}))
+        rows.append([model.network, model.weighting, *cells, *counts, sizes, f"{model.seconds:.1f}"])
     return markdown(head, rows, texts=2)
 
 

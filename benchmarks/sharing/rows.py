@@ -82,7 +82,9 @@ def _summary(
         "helped": sum(difference.helped for difference in differences),
         "delta_p": transfer.mean,
         "delta_p_half": transfer.half,
-        "parameters": trained[0].parameters,
+        # Architecture learning finds networks of different sizes.
+        "parameters": min(each.parameters for each in trained),
+        "parameters_most": max(each.parameters for each in trained),
         "seconds": float(np.mean([each.seconds for each in trained])),
         "epochs": float(np.mean([len(each.history) for each in trained])),
     }

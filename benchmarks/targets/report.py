@@ -74,10 +74,10 @@ def held(table: pd.DataFrame) -> list[str]:
     head = ["data", "mode", "share", "held on validation", "held on test", "test within its interval", "ARFG", "ARE"]
     lines = []
     for (dataset, mode, share), own in _asked(table).groupby(["dataset", "series", "share"], sort=False):
-        by_seed_ = own.groupby("seed")
-        number = by_seed_.ngroups
+        number = own["seed"].nunique()
+        # A training holds its targets if all its tasks do.
         counts = [
-            int(by_seed_.apply(lambda rows, column=column: bool((rows[column] <= rows["asked"]).all())).sum())
+            int((own[column] <= own["asked"]).groupby(own["seed"]).all().sum())
             for column in ("validation", "test", "lower")
         ]
         once = own.drop_duplicates(_TRAINING)
@@ -119,11 +119,12 @@ def grid_points(grids: Path, dataset: str, mode: str, loss: str) -> Optional[np.
 
 
 def target_points(table: pd.DataFrame, dataset: str, mode: str) -> np.ndarray:
-    """ARE and ARFG of the trainings with targets: float [shares, seeds, 2]; a share without figures is left out."""
+    """ARE and ARFG of a series: float [shares, seeds, 2], one share without targets; one without figures is left out."""
     own = table[(table["dataset"] == dataset) & (table["series"] == mode)].drop_duplicates(_TRAINING)
     seeds = sorted(own["seed"].unique())
     found = [
-        rows.set_index("seed").reindex(seeds)[FIGURES].to_numpy(float) for _, rows in own.groupby("share", sort=False)
+        rows.set_index("seed").reindex(seeds)[FIGURES].to_numpy(float)
+        for _, rows in own.groupby("share", sort=False, dropna=False)
     ]
     kept = [values for values in found if np.isfinite(values).all()]
     return np.stack(kept) if kept else np.zeros((0, len(seeds), 2))
@@ -150,7 +151,7 @@ def place(points: np.ndarray, targets: np.ndarray, plain: np.ndarray) -> Place:
 def _places(table: pd.DataFrame, grids: Path) -> list[tuple[str, str, str, Place]]:
     found = []
     for dataset in dict.fromkeys(table["dataset"]):
-        plain = target_points(table[table["series"] == NONE].assign(share=0.0), dataset, NONE)
+        plain = target_points(table, dataset, NONE)
         loss = str(table.loc[table["dataset"] == dataset, "loss"].iloc[0])
         for mode in MODES:
             points, targets = grid_points(grids, dataset, mode, loss), target_points(table, dataset, mode)

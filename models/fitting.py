@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Optional
 
-import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
 from models.checkpointing import Checkpoints, Position
-from models.decision import base_rate_threshold
+from models.epoch_validation import EpochValidation
 from models.fairness_streams import FairnessStreams
-from models.input_pipeline import Batch, ExampleSource, element_spec, train_batches
+from models.input_pipeline import Batch, ExampleSource, train_batches
 from models.progress import EpochLog, epoch_line
-from models.robustness.selection import worst_group_error
 from models.settings import TrainingSettings
 from models.target_gap import DualAscent, updates_at
 from models.training import MultiTaskModel
-from models.validation import TaskScores, score_split
+from models.validation import TaskScores
 
-_VALIDATION_BATCH = 4096
-# Rows enough to tell how a gate mixes experts, in batches of the above.
-_GATE_BATCHES = 4
 # Of the compiled loop; between calls an interrupt is heard.
 _STEPS_A_CALL = 100
-# Validation rows below which a group's error says too little to choose an epoch by.
-_SELECTION_ROWS = 20
 
 Report = Callable[[str], None]
 
@@ -92,15 +84,11 @@ class Trainer:
         ascent: Optional[DualAscent] = None,
         validation_rows: int = 0,
     ) -> None:
-        if settings.select_by != "loss" and group is None:
-            raise ValueError(f"`training.select_by: {settings.select_by}` needs a group. Received no `groups`")
         self._model = model
         self._stage, self._first_epoch = stage, first_epoch
-        self._train, self._validation = train, validation
+        self._train = train
         self._settings = settings
         self._rows = train_rows
-        self._base_rate = base_rate
-        self._group = group
         self._streams = streams
         self._log = log
         self._report = report
@@ -131,8 +119,7 @@ class Trainer:
             **model.further_state(),
             **({} if ascent is None else {"ascent": ascent}),
         )
-        spec = element_spec(validation)["features"]
-        self._predict, self._gates = model.scorers(spec)
+        self._validation = EpochValidation(model, validation, settings, base_rate, group)
 
     def run(self) -> Fit:
         """Trains to the end, from the newest checkpoint where there is one.
@@ -157,7 +144,7 @@ class Trainer:
         if stopping and kept != last and best is not None:
             self._model.network.set_weights(best)
         if kept != last or scores is None:
-            scores = self._score()
+            scores = self._validation.score()
         return Fit(position, kept, scores)
 
     def _exhausted(self) -> bool:
@@ -171,8 +158,12 @@ class Trainer:
             self._model.reset_metrics()
         self._steps_of_epoch(batches)
         trained = time.monotonic()
-        scores = self._score()
-        record = self._record(scores, rows / (trained - started))
+        scores = self._validation.score()
+        strengths = {} if self._ascent is None else self._ascent.strengths()
+        record = self._validation.record(self._first_epoch + position.epoch, scores, strengths)
+        record["rows_per_second"] = rows / (trained - started)
+        if self._stage is not None:
+            record["stage"] = self._stage
         record["seconds"] = time.monotonic() - started
         self._advance(record)
         self._write(record)
@@ -192,8 +183,8 @@ class Trainer:
             position.step += count
             # The update at the end of the epoch has the epoch's own scores.
             if self._ascent is not None and position.step in self._updates and position.step < self._steps:
-                scores = self._score()
-                self._ascent.update(self._gaps(scores, self._decide(scores)))
+                scores = self._validation.score()
+                self._ascent.update(self._validation.gaps(scores, self._validation.decide(scores)))
             # The end of the epoch writes its own, with the epoch's figures.
             if position.step % every == 0 and position.step < self._steps:
                 self._checkpoints.save()
@@ -223,80 +214,6 @@ class Trainer:
             return share(1)
         # Replicas take turns, so together they see the batch that one alone would see.
         return self._model.distribute_strategy.distribute_datasets_from_function(lambda _: share(self._replicas))
-
-    def _score(self) -> dict[str, TaskScores]:
-        return score_split(self._predict, self._validation, _VALIDATION_BATCH)
-
-    def _decide(self, scores: dict[str, TaskScores]) -> dict[str, float]:
-        """Task → decision threshold, which the losses that need one take up."""
-        for task, threshold in zip(self._model.tasks, self._model.thresholds, strict=True):
-            if task in self._base_rate:
-                threshold.assign(base_rate_threshold(scores[task].probabilities, self._base_rate[task]))
-        return {
-            task: float(threshold.numpy())
-            for task, threshold in zip(self._model.tasks, self._model.thresholds, strict=True)
-        }
-
-    def _gaps(self, scores: dict[str, TaskScores], cuts: Mapping[str, float]) -> dict[str, float]:
-        return {} if self._group is None else {task: scores[task].rate_gap(self._group, cuts[task]) for task in cuts}
-
-    def _record(self, scores: dict[str, TaskScores], rows_per_second: float) -> dict[str, Any]:
-        train = self._model.epoch_figures()
-        weights = self._model.task_weights
-        losses = {
-            "train": sum(weights[task] * figures["loss"] for task, figures in train.items()),
-            "validation": sum(weights[task] * scores[task].loss() for task in self._model.tasks),
-        }
-        self._require_finite(losses)
-        self._model.weighting.end_epoch([train[task]["loss"] for task in self._model.tasks])
-        cuts = self._decide(scores)
-        gaps, strengths = self._gaps(scores, cuts), {} if self._ascent is None else self._ascent.strengths()
-        tasks: dict[str, Any] = {}
-        for task, cut in cuts.items():
-            validation = {"loss": scores[task].loss(), "auc": scores[task].auc(), "threshold": cut}
-            if task in gaps:
-                validation["fpr_gap"] = gaps[task]
-            tasks[task] = {"weight": train[task].pop("weight"), "train": train[task], "validation": validation}
-            if task in strengths:
-                tasks[task]["strength"] = strengths[task]
-        for task, gates in self._mean_gates().items():
-            tasks[task]["gates"] = gates
-        record = {
-            "epoch": self._first_epoch + self._position.epoch,
-            "loss": losses,
-            "tasks": tasks,
-            "rows_per_second": rows_per_second,
-        }
-        if self._stage is not None:
-            record["stage"] = self._stage
-        if self._settings.select_by != "loss":
-            record[self._settings.select_by] = self._worst_error(scores, cuts)
-        return record
-
-    def _worst_error(self, scores: dict[str, TaskScores], cuts: Mapping[str, float]) -> float:
-        cells = self._settings.select_by == "worst_cell_error"
-        assert self._group is not None
-        return worst_group_error(scores, self._group, cuts, cells=cells, min_rows=_SELECTION_ROWS)
-
-    def _mean_gates(self) -> dict[str, list[float]]:
-        """Task → mean weight of each expert over the first rows of validation; empty for networks without gates."""
-        if self._gates is None:
-            return {}
-        batches = list(itertools.islice(self._validation.batches(_VALIDATION_BATCH), _GATE_BATCHES))
-        means = [self._gates(batch["features"]) for batch in batches]
-        rows = [len(next(iter(batch["weights"].values()))) for batch in batches]
-        return {
-            task: np.average([mean[task].numpy() for mean in means], axis=0, weights=rows).tolist()
-            for task in self._model.tasks
-        }
-
-    def _require_finite(self, losses: Mapping[str, float]) -> None:
-        for split, loss in losses.items():
-            if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"epoch {self._position.epoch + 1}: the {split} loss is {loss}. Lower `training.learning_rate` "
-                    f"(now {self._settings.learning_rate}) or `fairness.strength`"
-                )
 
     def _advance(self, record: dict[str, Any]) -> None:
         position, by = self._position, self._settings.select_by

@@ -16,11 +16,13 @@ from models.fairness_terms import FairnessTerms
 from models.fitting import Fit, Report, Trainer
 from models.input_pipeline import ExampleSource, element_spec
 from models.networks.base import MultiTaskNetwork
+from models.optimizers import make_optimizer
 from models.progress import EpochLog
 from models.robust_objective import RobustObjective
 from models.settings import TrainerSettings
 from models.target_gap import DualAscent
-from models.training import MultiTaskModel, make_optimizer, make_weighting
+from models.task_weighting import make_weighting
+from models.training import MultiTaskModel
 from models.validation import score_split
 from models.weighting.settings import FixedSettings
 

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from scipy import stats
 
 from models.fairness_terms import per_task, targets_of
 from models.settings import FairnessSettings
@@ -150,19 +151,22 @@ def outcome(
       group: The key whose gap was asked for.
 
     Returns:
-      Task → ``asked``; ``achieved``, the gap on validation; ``standard_error`` of it, for independent rows; ``held``;
-      ``strength``, λ in the kept epoch; ``last_strength``; ``at_bound``, whether that is the largest allowed; ``epoch``,
-      from 1; ``sentence``, the same in words.
+      Task → ``asked``; ``achieved``, the gap on validation; ``standard_error`` and ``upper`` of it, see ``measured_gap``;
+      ``held``; ``sure``, whether ``upper`` too is at most what was asked for; ``strength``, λ in the kept epoch;
+      ``last_strength``; ``at_bound``, whether that is the largest allowed; ``epoch``, from 1; ``sentence``, the same in
+      words.
     """
     result = {}
     for task, asked in targets_of(settings, list(scores)).items():
-        gap, error = gap_with_error(scores[task], group, thresholds[task])
+        gap = measured_gap(scores[task], group, thresholds[task])
         last = float(history[-1]["tasks"][task]["strength"])
         found = {
             "asked": asked,
-            "achieved": gap,
-            "standard_error": error,
-            "held": gap <= asked,
+            "achieved": gap.value,
+            "standard_error": gap.standard_error,
+            "upper": gap.upper,
+            "held": gap.value <= asked,
+            "sure": gap.upper <= asked,
             "strength": float(history[kept]["tasks"][task]["strength"]),
             "last_strength": last,
             "at_bound": last >= settings.max_strength,
@@ -172,16 +176,39 @@ def outcome(
     return result
 
 
-def gap_with_error(scores: TaskScores, group: str, threshold: float) -> tuple[float, float]:
-    """FPR gap at ``threshold``, and its standard error for independent rows and the two groups that it lies between."""
+class MeasuredGap(NamedTuple):
+    """A gap on a sample, for independent rows, and as if the two groups it lies between had been named beforehand.
+
+    Attributes:
+      value: Highest less lowest rate over the groups.
+      standard_error: Of the difference.
+      upper: One-sided bound at 95 % (Newcombe, 1998, method 10). Unlike the standard error it says something where every or
+        no row is predicted positive.
+    """
+
+    value: float
+    standard_error: float
+    upper: float
+
+
+def measured_gap(scores: TaskScores, group: str, threshold: float) -> MeasuredGap:
+    """The FPR gap at ``threshold``, and how sure it is."""
     rows = ~scores.labels & (scores.groups[group] >= 0)
     groups, positive = scores.groups[group][rows], scores.probabilities[rows] > threshold
     counts = np.bincount(groups)
     kept = counts > 0
-    rates = np.bincount(groups, weights=positive)[kept] / counts[kept]
-    ends = [int(np.argmax(rates)), int(np.argmin(rates))]
-    variances = [rates[end] * (1 - rates[end]) / counts[kept][end] for end in ends]
-    return float(np.ptp(rates)), float(np.sqrt(sum(variances)))
+    positives, counts = np.bincount(groups, weights=positive)[kept], counts[kept]
+    rates = positives / counts
+    high, low = int(np.argmax(rates)), int(np.argmin(rates))
+    gap = float(np.ptp(rates))
+    variance = sum(rates[end] * (1 - rates[end]) / counts[end] for end in (high, low))
+    # The upper end of a two-sided interval at 90 %.
+    bounds = [
+        stats.binomtest(int(positives[end]), int(counts[end])).proportion_ci(0.9, method="wilson")
+        for end in (high, low)
+    ]
+    upper = gap + math.hypot(bounds[0].high - rates[high], rates[low] - bounds[1].low)
+    return MeasuredGap(gap, math.sqrt(variance), min(upper, 1.0))
 
 
 def _sentence(task: str, group: str, found: Mapping[str, Any]) -> str:
@@ -191,7 +218,15 @@ def _sentence(task: str, group: str, found: Mapping[str, Any]) -> str:
         f"{found['epoch']} with λ {found['strength']:.4g}"
     )
     if found["held"]:
-        return f"target_gap {found['asked']:g} of `{task}` was held on validation: {reached}"
+        doubt = (
+            ""
+            if found["sure"]
+            else (
+                f". Validation is too small to be sure of it: the gap may be as large as {found['upper']:.4f} (95 %), and "
+                "other rows may miss the target"
+            )
+        )
+        return f"target_gap {found['asked']:g} of `{task}` was held on validation: {reached}{doubt}"
     if found["at_bound"]:
         advice = f"; λ ended at its bound {found['last_strength']:g} (`fairness.max_strength`)"
     else:

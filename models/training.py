@@ -8,20 +8,18 @@ from typing import Any, NamedTuple, Optional
 import numpy as np
 import tensorflow as tf
 import tensorflow_recommenders as tfrs
-import tf_keras as keras
 
 from models.fairness_objective import FairnessObjective, Terms, has_effect
 from models.fairness_terms import FairnessTerms
 from models.input_pipeline import Batch
-from models.lazy_adam import LazyAdam
 from models.networks.base import MultiTaskNetwork
 from models.robust_objective import RobustObjective
 from models.settings import ModelTask, TrainingSettings
-from models.task_gradients import Sources, reduced, weighted_gradients
+from models.task_gradients import reduced, weighted_gradients
 from models.task_losses import TaskLoss, TaskLosses, global_mean
+from models.task_weighting import gradient_sources, make_weighting
 from models.weighting.base import TaskSignals, Weighting
-from models.weighting.registry import build_weighting
-from models.weighting.settings import FixedSettings, WeightingSettings
+from models.weighting.settings import FixedSettings
 
 Scorer = Callable[[Mapping[str, tf.Tensor]], dict[str, tf.Tensor]]
 
@@ -270,7 +268,7 @@ class MultiTaskModel(tfrs.models.Model):
         others, factors = self._others(losses)
         values, known = losses.values(), losses.known()
         if by_gradient:
-            sources = self._sources(losses.shared)
+            sources = gradient_sources(self.weighting, self.network, losses.shared, self._among_trained)
             gradients, weights = weighted_gradients(
                 tape, values, known, others, factors, sources, self.weighting, variables, self.optimizer.iterations
             )
@@ -307,15 +305,6 @@ class MultiTaskModel(tfrs.models.Model):
         )
         return [found.get(v.ref(), gradient) for v, gradient in zip(variables, gradients, strict=True)]
 
-    def _sources(self, shared: Any) -> Sources:
-        heads = self.network.task_variables
-        by_representation = getattr(self.weighting, "on", "parameters") == "representation"
-        return Sources(
-            shared=self._among_trained(self.network.shared_variables),
-            heads=[self._among_trained(heads[task]) for task in self.tasks],
-            representation=self.network.trunk_outputs(shared) if by_representation else None,
-        )
-
     def get_metrics_result(self) -> dict[str, Any]:
         """Nothing: the metrics are read by ``epoch_figures``."""
         return {}
@@ -335,31 +324,3 @@ def _first_threshold(task: ModelTask) -> float:
 
 
 _ONCE = tf.VariableAggregation.ONLY_FIRST_REPLICA
-
-
-def make_weighting(
-    settings: WeightingSettings, network: MultiTaskNetwork, tasks: Sequence[ModelTask], seed: int
-) -> Weighting:
-    """The weighting that ``settings`` name, with its state; call it within the strategy's scope."""
-    weighting = build_weighting(settings, network.tasks, [task.weight for task in tasks], seed)
-    weighting.build(_gradient_shapes(weighting, network))
-    return weighting
-
-
-def _gradient_shapes(weighting: Weighting, network: MultiTaskNetwork) -> Optional[list[tf.TensorShape]]:
-    if weighting.needs != "gradients":
-        return None
-    if getattr(weighting, "on", "parameters") == "parameters":
-        return [variable.shape for variable in network.shared_variables]
-    return [tensor.shape[1:] for tensor in network.trunk_outputs(network.trunk(network.spec.empty_batch()))]
-
-
-def make_optimizer(settings: TrainingSettings) -> keras.optimizers.Optimizer:
-    """The optimiser that the settings name."""
-    classes = {
-        "adam": keras.optimizers.Adam,
-        "lazy_adam": LazyAdam,
-        "adagrad": keras.optimizers.Adagrad,
-        "sgd": keras.optimizers.SGD,
-    }
-    return classes[settings.optimizer](learning_rate=settings.learning_rate)

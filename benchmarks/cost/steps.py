@@ -19,11 +19,13 @@ from benchmarks.cost.entries import Entry, baseline
 from models.fairness_terms import FairnessTerms
 from models.networks.base import MultiTaskNetwork
 from models.networks.registry import build_network
+from models.optimizers import make_optimizer
 from models.robust_objective import JustTrainTwice, Regularised, RobustObjective, WorstCells
 from models.robustness.regularised import build_reconstruction
 from models.robustness.settings import JTT, GroupDROSettings, RegularisedMTL
 from models.settings import FeatureSettings, ModelTask, TrainingSettings
-from models.training import MultiTaskModel, make_optimizer, make_weighting
+from models.task_weighting import make_weighting
+from models.training import MultiTaskModel
 from models.training_run import prepare_process
 
 NUMERIC, CATEGORICAL, VOCABULARY = 4, 4, 1000

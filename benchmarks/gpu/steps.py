@@ -47,8 +47,9 @@ def make_model(precision: str) -> Any:
 
     from models.fairness_terms import FairnessTerms
     from models.networks.registry import build_network
+    from models.optimizers import make_optimizer
     from models.settings import FairnessSettings, FeatureSettings, ModelSettings, ModelTask, TrainingSettings
-    from models.training import MultiTaskModel, make_optimizer
+    from models.training import MultiTaskModel
 
     keras.mixed_precision.set_global_policy(precision)
     numeric = [{"type": "numeric", "name": f"n{i}"} for i in range(NUMERIC)]

@@ -118,9 +118,10 @@ def _models(data: SweepData, settings: TrainerSettings, count: int, loss: str) -
     from models.cached_source import CachedSource
     from models.input_pipeline import train_batches
     from models.networks.registry import build_network
+    from models.optimizers import make_optimizer
     from models.preprocessing import vocabulary_sizes
     from models.sweep import Sweep
-    from models.training import MultiTaskModel, make_optimizer
+    from models.training import MultiTaskModel
     from models.training_run import training_data
 
     transform = tft.TFTransformOutput(data.transform_dir)

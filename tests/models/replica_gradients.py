@@ -20,8 +20,9 @@ import tensorflow as tf
 
 from models.fairness_terms import FairnessTerms
 from models.networks.registry import build_network
+from models.optimizers import make_optimizer
 from models.settings import FairnessSettings, FeatureSettings, ModelSettings, ModelTask, TrainingSettings
-from models.training import MultiTaskModel, make_optimizer
+from models.training import MultiTaskModel
 
 TASKS = ("zebra", "apple", "mango")
 ROWS = 120

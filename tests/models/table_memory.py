@@ -21,8 +21,9 @@ import numpy as np
 import tensorflow as tf
 
 from models.networks.registry import build_network
+from models.optimizers import make_optimizer
 from models.settings import FeatureSettings, ModelSettings, ModelTask, TrainingSettings
-from models.training import MultiTaskModel, make_optimizer
+from models.training import MultiTaskModel
 
 WIDTH = 16
 BATCH = 512

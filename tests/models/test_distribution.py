@@ -28,7 +28,8 @@ SCRIPT = textwrap.dedent(
     from models.settings import TrainerSettings
     from models.target_gap import DualAscent
     from models.fairness_terms import FairnessTerms
-    from models.training import MultiTaskModel, make_optimizer
+    from models.optimizers import make_optimizer
+    from models.training import MultiTaskModel
 
     settings = TrainerSettings.model_validate_json(sys.argv[1])
     folder, rows = sys.argv[2], int(sys.argv[3])

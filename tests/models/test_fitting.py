@@ -9,8 +9,9 @@ import tf_keras as keras
 from models.fitting import Trainer
 from models.input_pipeline import ordered_batches
 from models.networks.registry import build_network
+from models.optimizers import make_optimizer
 from models.progress import EpochLog, epoch_line
-from models.training import MultiTaskModel, make_optimizer
+from models.training import MultiTaskModel
 
 SIZES = {"device/type": 4, "tags": 8}
 

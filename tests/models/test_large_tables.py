@@ -18,8 +18,8 @@ import tensorflow as tf
 import tf_keras as keras
 
 from models.lazy_adam import LazyAdam
+from models.optimizers import make_optimizer
 from models.settings import TrainingSettings
-from models.training import make_optimizer
 
 ROOT = pathlib.Path(__file__).parents[2]
 BOUND = 3.5

@@ -13,7 +13,7 @@ from fairlearn.metrics import MetricFrame, false_positive_rate
 from models import stages, target_gap
 from models.combinations import check_combination
 from models.settings import FairnessSettings
-from models.target_gap import DualAscent, gap_with_error, outcome, updates_at
+from models.target_gap import DualAscent, measured_gap, outcome, updates_at
 from models.training_job import TrainingJob
 from models.training_run import run_job
 from models.validation import TaskScores
@@ -117,7 +117,7 @@ def scores(seed, n=400):
 
 def test_gap_and_its_error_against_fairlearn_and_resampling():
     found = scores(1)
-    gap, error = gap_with_error(found, "g", 0.5)
+    gap, error, _ = measured_gap(found, "g", 0.5)
     known = found.groups["g"] >= 0
     frame = MetricFrame(
         metrics=false_positive_rate,
@@ -136,10 +136,30 @@ def test_gap_and_its_error_against_fairlearn_and_resampling():
     assert error == pytest.approx(np.std(gaps), rel=0.1)
 
 
+def test_the_gaps_upper_bound_holds_the_true_gap_in_95_of_100_samples():
+    """120 negatives of a group at a rate of 0.9, 60 of another at 0.7: neither is the higher one by chance."""
+    random, held = np.random.default_rng(2), []
+    groups = np.repeat([0, 1], [120, 60]).astype(np.int32)
+    for _ in range(2000):
+        positive = random.random(180) < np.where(groups == 0, 0.9, 0.7)
+        sample = TaskScores(np.where(positive, 1, -1).astype(np.float32), np.zeros(180, bool), {"g": groups})
+        held.append(measured_gap(sample, "g", 0.5).upper >= 0.2)
+    assert 0.93 < np.mean(held) < 0.975
+
+
+def test_a_gap_of_nothing_still_has_an_upper_bound():
+    """Twenty negatives in each group, all predicted positive: Wilson's lower end at z = 1.645 is n / (n + z²)."""
+    sample = TaskScores(np.ones(40, np.float32), np.zeros(40, bool), {"g": np.repeat([0, 1], 20).astype(np.int32)})
+    gap = measured_gap(sample, "g", 0.5)
+    assert gap.value == gap.standard_error == 0
+    assert gap.upper == pytest.approx(1 - 20 / (20 + 1.6448536**2), rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("asked", "last", "words"),
     [
-        (0.9, 2.0, "was held on validation: an FPR gap of"),
+        (0.9, 2.0, "was held on validation: an FPR gap of .*, at epoch 1 with λ 1.5$"),
+        (0.2, 2.0, "was held on validation: .* too small to be sure of it: the gap may be as large as 0.3133 "),
         (
             0.1,
             2.0,
@@ -153,6 +173,7 @@ def test_the_outcome_is_told_in_words(asked, last, words):
     history = [{"tasks": {"like": {"strength": 1.5}}}, {"tasks": {"like": {"strength": last}}}]
     settings = FairnessSettings(mode="vanilla", target_gap=asked)
     (found,) = outcome(settings, history, 0, {"like": scores(1)}, {"like": 0.5}, "g").values()
+    assert found["sure"] == (found["upper"] <= asked) and found["achieved"] < found["upper"]
     assert found["held"] == (found["achieved"] <= asked) and found["strength"] == 1.5 and found["last_strength"] == last
     assert found["epoch"] == 1 and found["at_bound"] == (last == 100.0)
     assert re.search(words, found["sentence"])

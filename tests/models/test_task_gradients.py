@@ -7,7 +7,8 @@ import tensorflow as tf
 from models.fairness_terms import FairnessTerms
 from models.input_pipeline import ordered_batches
 from models.networks.registry import build_network
-from models.training import MultiTaskModel, make_weighting
+from models.task_weighting import make_weighting
+from models.training import MultiTaskModel
 
 SIZES = {"device/type": 4, "tags": 8}
 METHODS = ["uniform", "uncertainty", "dwa", "group_dro", "gradnorm", "mgda", "imtl", "pcgrad", "excess_risk"]

@@ -6,7 +6,8 @@ import tf_keras as keras
 from models.fairness_terms import FairnessTerms
 from models.input_pipeline import ordered_batches
 from models.networks.registry import build_network
-from models.training import MultiTaskModel, make_optimizer
+from models.optimizers import make_optimizer
+from models.training import MultiTaskModel
 
 SIZES = {"device/type": 4, "tags": 8}
 TASKS = ("like", "click", "buy")

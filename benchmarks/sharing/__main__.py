@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
@@ -44,6 +45,7 @@ def run_data(
 ) -> None:
     """Trains one data set's cases and writes their rows, again whenever a network and weighting has all its seeds."""
     runs = list(cases.runs(data.run, cases.DATA_SETS[name], seeds=seeds, networks=networks, weightings=weightings))
+    expected = Counter((run.network, run.weighting) for run in runs)
     whole = 0
 
     def write(results: Mapping[str, CaseResult]) -> None:
@@ -53,8 +55,9 @@ def run_data(
     def after(results: Mapping[str, CaseResult]) -> None:
         nonlocal whole
         found = by_model(runs, results)
-        count = sum(len(trained) == seeds for trained in found.values())
-        if count > whole and len(found.get((cases.STL, "uniform"), {})) == seeds:
+        done = [key for key, trained in found.items() if len(trained) == expected[key]]
+        count = len(done)
+        if count > whole and (cases.STL, "uniform") in done:
             write(results)
         whole = count
 

@@ -39,18 +39,22 @@ class Choice(NamedTuple):
       capacity: Keys of `model` that all networks have.
       training: Keys of `training` that differ from the YAML file's.
       minimum: Weightings of the experiment's minimum size.
+      least_seeds: Weighting → seeds at least, whatever the size. On `conflict` it hangs on the first weights whether a
+        network finds what the planted task depends on, and five seeds cannot tell networks apart.
     """
 
     config: Path
     capacity: Mapping[str, Any]
     training: Mapping[str, Any] = {}
     minimum: tuple[str, ...] = tuple(WEIGHTINGS)
+    least_seeds: Mapping[str, int] = {}
 
 
 DATA_SETS = {
     "conflict": Choice(
         ROOT / "benchmarks/settings/conflict.yaml",
         {"embedding_units": 4, "shared_units": [8], "tower_units": [4], "experts": 2, "task_experts": 1},
+        least_seeds={"uniform": 20},
     ),
     "adult3": Choice(
         ROOT / "benchmarks/settings/adult3.yaml",
@@ -82,13 +86,21 @@ def runs(
     networks: Sequence[str] = tuple(NETWORKS),
     weightings: Sequence[str] = tuple(WEIGHTINGS),
 ) -> Iterator[Run]:
-    """The single-task models and every network with every weighting, each with the seeds 1, 2, …"""
-    for seed in range(1, seeds + 1):
+    """The single-task models and every network with every weighting, each with the seeds 1, 2, …
+
+    Args:
+      run: Settings of the data set.
+      choice: What this experiment takes of it.
+      seeds: How many; the choice may ask for more.
+      networks: All where absent.
+      weightings: All where absent.
+    """
+    for seed in range(1, max([seeds, *choice.least_seeds.values()]) + 1):
         # Single-task models have no layers to weigh gradients in, and share none: one weighting stands for all.
         yield _run(run, choice, STL, {"network": STL}, "uniform", seed)
     for weighting in weightings:
         for network in networks:
-            for seed in range(1, seeds + 1):
+            for seed in range(1, max(seeds, choice.least_seeds.get(weighting, 0)) + 1):
                 yield _run(run, choice, network, NETWORKS[network], weighting, seed)
 
 

@@ -32,9 +32,17 @@ def tables(tasks: pd.DataFrame, models: pd.DataFrame) -> list[str]:
     for dataset in dict.fromkeys(models["dataset"]):
         capacity = ", ".join(f"{key} {value}" for key, value in DATA_SETS[dataset].capacity.items())
         own = models[models["dataset"] == dataset]
-        lines += [f"**{dataset}** ({int(own['seeds'].max())} seeds; {capacity})", ""]
+        lines += [f"**{dataset}** ({_seeds(own)}; {capacity})", ""]
         lines += [*_data_set(tasks[tasks["dataset"] == dataset], own), ""]
     return lines[:-1]
+
+
+def _seeds(models: pd.DataFrame) -> str:
+    """How many seeds the figures have, by weighting where these differ."""
+    numbers = models[models["network"] != STL].groupby("weighting", sort=False)["seeds"].max()
+    if numbers.nunique() == 1:
+        return f"{numbers.iloc[0]} seeds"
+    return ", ".join(f"{number} seeds under {weighting}" for weighting, number in numbers.items())
 
 
 def _harmed(models: pd.DataFrame) -> list[str]:

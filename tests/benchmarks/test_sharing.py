@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ from tests.benchmarks import made_up
 def test_every_case_can_be_trained_and_has_the_stated_capacity(name):
     choice = cases.DATA_SETS[name]
     found = list(cases.runs(load(choice.config), choice, seeds=2))
-    assert len(found) == 2 * (1 + len(cases.NETWORKS) * len(cases.WEIGHTINGS))
+    numbers = [choice.least_seeds.get(weighting, 2) for weighting in cases.WEIGHTINGS]
+    assert len(found) == max(numbers) + len(cases.NETWORKS) * sum(numbers)
     assert len({run.case.name for run in found}) == len(found)
     for run in found:
         check_combination(run.case.settings)
@@ -40,8 +42,27 @@ def test_every_case_can_be_trained_and_has_the_stated_capacity(name):
             assert run.case.settings.training.weighting.method == run.weighting
 
 
+def test_where_chance_decides_a_weighting_has_more_seeds_and_single_task_models_have_them_too():
+    choice = cases.DATA_SETS["adult3"]._replace(least_seeds={"uniform": 3})
+    found = cases.runs(load(choice.config), choice, seeds=2, networks=["ple"], weightings=["uniform", "gradnorm"])
+    assert Counter((run.network, run.weighting) for run in found) == {
+        (cases.STL, "uniform"): 3,
+        ("ple", "uniform"): 3,
+        ("ple", "gradnorm"): 2,
+    }
+
+
+def test_seeds_are_stated_by_weighting_where_they_differ():
+    models = pd.DataFrame(
+        [(cases.STL, "uniform", 3), ("ple", "uniform", 3), ("ple", "gradnorm", 2), ("cgc", "gradnorm", 2)],
+        columns=["network", "weighting", "seeds"],
+    )
+    assert report._seeds(models) == "3 seeds under uniform, 2 seeds under gradnorm"
+    assert report._seeds(models[models["weighting"] == "uniform"]) == "3 seeds"
+
+
 def test_a_subset_of_networks_and_weightings_can_be_asked_for():
-    choice = cases.DATA_SETS["conflict"]
+    choice = cases.DATA_SETS["adult3"]
     found = list(cases.runs(load(choice.config), choice, seeds=1, networks=["ple"], weightings=["gradnorm"]))
     assert [(run.network, run.weighting) for run in found] == [(cases.STL, "uniform"), ("ple", "gradnorm")]
 
@@ -129,7 +150,7 @@ def test_delta_p_is_the_mean_relative_gain_in_per_cent():
 def _results(harm=0.1):
     """Two tasks, three seeds, one network that errs by ``harm`` more on the first; another one has a seed that failed."""
     rng = np.random.default_rng(5)
-    choice = cases.DATA_SETS["conflict"]
+    choice = cases.DATA_SETS["conflict"]._replace(least_seeds={})
     labels = rng.integers(0, 2, (1500, 4))
     found = list(
         cases.runs(load(choice.config), choice, seeds=3, networks=["shared_bottom", "ple"], weightings=["uniform"])
@@ -214,7 +235,7 @@ def test_tables_are_made_of_the_rows_alone_where_nothing_is_to_be_trained(tmp_pa
 
 
 def test_only_networks_with_experts_have_their_number():
-    choice = cases.DATA_SETS["conflict"]._replace(capacity={"shared_units": [8], "experts": 3, "task_experts": 5})
+    choice = cases.DATA_SETS["adult3"]._replace(capacity={"shared_units": [8], "experts": 3, "task_experts": 5})
     found = {run.network: run.case.settings.model for run in cases.runs(load(choice.config), choice, seeds=1)}
     default = found["shared_bottom"]
     assert {name for name, model in found.items() if model.experts == 3} == {"mmoe", "cgc", "ple"}

@@ -51,8 +51,12 @@ def _both(strengths: dict[str, tuple[float, ...]], series: tuple[str, ...]) -> t
 
 
 _KUAIRAND: dict[Size, tuple[Setting, ...]] = {
-    "minimum": _both({"mmd": (1.0,)}, ("vanilla", "mtaf")),
+    "minimum": _both({"correlation": (0.1, 0.3, 1.0), "mmd": (0.3, 1.0, 3.0)}, MODES),
     "full": _both({"fpr_gap": _FULL["fpr_gap"], **_SPREAD}, MODES),
+}
+_ACTIVITY: dict[Size, tuple[Setting, ...]] = {
+    **_KUAIRAND,
+    "minimum": _both({"correlation": (0.3,), "mmd": (1.0,)}, ("vanilla", "mtaf")),
 }
 
 
@@ -91,7 +95,7 @@ PARTS = {
         Part("rule-all", "adult3", _RULE, _SEEDS, rule="all_others_positive", like="mtaf_adult"),
         Part("rule-any", "adult3", _RULE, _SEEDS, rule="any_other_positive", like="mtaf_adult"),
         Part("kuairand", "mtaf_kuairand", _KUAIRAND, _SEEDS),
-        Part("kuairand-activity", "mtaf_kuairand", _KUAIRAND, _SEEDS, group="activity"),
+        Part("kuairand-activity", "mtaf_kuairand", _ACTIVITY, _SEEDS, group="activity"),
     )
 }
 

@@ -15,7 +15,17 @@ from benchmarks.mtaf.parts import PARTS, RELEASED
 from benchmarks.tables import markdown, mean_interval, replace_between_marks, show
 from pipeline.frontier.pareto import Hypervolume
 
-FRONTIERS = ("adult", "german", "lsac", "adult-mmoe", "rule-all", "rule-any", "kuairand", "kuairand-activity")
+FRONTIERS = (
+    "adult",
+    "german",
+    "lsac",
+    "adult-balanced",
+    "adult-mmoe",
+    "rule-all",
+    "rule-any",
+    "kuairand",
+    "kuairand-activity",
+)
 _AGAINST_VANILLA = tuple(mode for mode in MODES if mode != "vanilla")
 _NOT_RUN = "Not run yet."
 

@@ -36,7 +36,7 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, path: Path, consol
     results = train([run.case for run in plain])
     targets = list(cases.target_runs(data.run, cases.plain_gaps(plain, results), loss, seeds))
     results |= train([run.case for run in targets])
-    merge_rows(path, rows(name, loss, [*plain, *targets], results, data), list(cases.DATA))
+    merge_rows(path, rows(name, loss, [*plain, *targets], results, data), list(cases.DATA), ("dataset", "loss"))
 
 
 @click.command()

@@ -17,7 +17,7 @@ from benchmarks.targets.cases import MODES
 from pipeline.frontier.pareto import dominated, pareto, with_intervals
 
 _LOOKS = styles(MODES)
-_TRAINING = ["dataset", "series", "share", "seed"]
+_TRAINING = ["dataset", "loss", "series", "share", "seed"]
 
 
 class Place(NamedTuple):
@@ -56,11 +56,10 @@ def write(table: pd.DataFrame, readme: Path, grids: Path) -> None:
 def stated(table: pd.DataFrame) -> list[str]:
     """What was run, a line for each data set."""
     lines = []
-    for dataset, own in table.groupby("dataset", sort=False):
+    for (dataset, loss), own in table.groupby(["dataset", "loss"], sort=False):
         once = own.drop_duplicates(_TRAINING)
         failed = int((once["failure"] != "").sum())
         seeds = ", ".join(str(seed) for seed in sorted(set(once["seed"])))
-        loss = ", ".join(sorted(set(own["loss"])))
         lines.append(f"- {dataset}: loss {loss}, seeds {seeds}, {len(once)} trainings, {failed} failed.")
     return lines
 
@@ -71,9 +70,19 @@ def _asked(table: pd.DataFrame) -> pd.DataFrame:
 
 def held(table: pd.DataFrame) -> list[str]:
     """Of each setting, how many trainings held all their targets, on validation and on test, and what that cost."""
-    head = ["data", "mode", "share", "held on validation", "held on test", "test within its interval", "ARFG", "ARE"]
+    head = [
+        "data",
+        "loss",
+        "mode",
+        "share",
+        "held on validation",
+        "held on test",
+        "test within its interval",
+        "ARFG",
+        "ARE",
+    ]
     lines = []
-    for (dataset, mode, share), own in _asked(table).groupby(["dataset", "series", "share"], sort=False):
+    for (dataset, loss, mode, share), own in _asked(table).groupby(["dataset", "loss", "series", "share"], sort=False):
         number = own["seed"].nunique()
         # A training holds its targets if all its tasks do.
         counts = [
@@ -82,21 +91,36 @@ def held(table: pd.DataFrame) -> list[str]:
         ]
         once = own.drop_duplicates(_TRAINING)
         figures = [show(mean_interval(once[name])) for name in ("arfg", "are")]
-        lines.append([str(dataset), str(mode), f"{share:g}", *(f"{count} of {number}" for count in counts), *figures])
-    return markdown(head, lines, texts=2)
+        texts = [str(dataset), str(loss), str(mode), f"{share:g}"]
+        lines.append([*texts, *(f"{count} of {number}" for count in counts), *figures])
+    return markdown(head, lines, texts=3)
 
 
 def tasks(table: pd.DataFrame) -> list[str]:
     """Task by task: asked for, on validation, on test, and the plain model's."""
-    head = ["data", "task", "mode", "asked for", "validation", "test", "test without", "error", "error without", "λ"]
+    head = [
+        "data",
+        "task",
+        "loss",
+        "mode",
+        "asked for",
+        "validation",
+        "test",
+        "test without",
+        "error",
+        "error without",
+        "λ",
+    ]
     plain = table[table["series"] == NONE]
     lines = []
-    for (dataset, task, mode, _), own in _asked(table).groupby(["dataset", "task", "series", "share"], sort=False):
-        without = plain[(plain["dataset"] == dataset) & (plain["task"] == task)]
+    keys = ["dataset", "task", "loss", "series", "share"]
+    for (dataset, task, loss, mode, _), own in _asked(table).groupby(keys, sort=False):
+        without = plain[(plain["dataset"] == dataset) & (plain["task"] == task) & (plain["loss"] == loss)]
         lines.append(
             [
                 str(dataset),
                 str(task),
+                str(loss),
                 str(mode),
                 f"{own['asked'].iloc[0]:g}",
                 *(show(mean_interval(values)) for values in (own["validation"], own["test"], without["test"])),
@@ -104,7 +128,7 @@ def tasks(table: pd.DataFrame) -> list[str]:
                 f"{own['strength'].median():.3g}",
             ]
         )
-    return markdown(head, lines, texts=3)
+    return markdown(head, lines, texts=4)
 
 
 def grid_points(grids: Path, dataset: str, mode: str, loss: str) -> Optional[np.ndarray]:
@@ -118,9 +142,12 @@ def grid_points(grids: Path, dataset: str, mode: str, loss: str) -> Optional[np.
     return points if len(points) > 1 else None
 
 
-def target_points(table: pd.DataFrame, dataset: str, mode: str) -> np.ndarray:
-    """ARE and ARFG of a series: float [shares, seeds, 2], one share without targets; one without figures is left out."""
-    own = table[(table["dataset"] == dataset) & (table["series"] == mode)].drop_duplicates(_TRAINING)
+def target_points(table: pd.DataFrame, mode: str) -> np.ndarray:
+    """ARE and ARFG of a series, of one data set and loss: float [shares, seeds, 2], one share without targets.
+
+    A share without figures is left out.
+    """
+    own = table[table["series"] == mode].drop_duplicates(_TRAINING)
     seeds = sorted(own["seed"].unique())
     found = [
         rows.set_index("seed").reindex(seeds)[FIGURES].to_numpy(float)
@@ -150,13 +177,12 @@ def place(points: np.ndarray, targets: np.ndarray, plain: np.ndarray) -> Place:
 
 def _places(table: pd.DataFrame, grids: Path) -> list[tuple[str, str, str, Place]]:
     found = []
-    for dataset in dict.fromkeys(table["dataset"]):
-        plain = target_points(table, dataset, NONE)
-        loss = str(table.loc[table["dataset"] == dataset, "loss"].iloc[0])
+    for (dataset, loss), own in table.groupby(["dataset", "loss"], sort=False):
+        plain = target_points(own, NONE)
         for mode in MODES:
-            points, targets = grid_points(grids, dataset, mode, loss), target_points(table, dataset, mode)
+            points, targets = grid_points(grids, str(dataset), mode, str(loss)), target_points(own, mode)
             if points is not None and len(targets) and len(plain):
-                found.append((str(dataset), mode, loss, place(points, targets, plain)))
+                found.append((str(dataset), mode, str(loss), place(points, targets, plain)))
     return found
 
 
@@ -193,9 +219,9 @@ def places(table: pd.DataFrame, grids: Path) -> list[str]:
 
 
 def draw_gaps(table: pd.DataFrame, path: Path) -> None:
-    """Asked-for against measured gap on test, a panel for each data set and task."""
+    """Asked-for against measured gap on test, a panel for each data set, loss and task."""
     asked = _asked(table)
-    panels = list(asked.groupby(["dataset", "task"], sort=False))
+    panels = list(asked.groupby(["dataset", "loss", "task"], sort=False))
     if not panels:
         return
     columns = min(len(panels), 4)
@@ -204,8 +230,9 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
         axes = made.subplots(lines, columns, squeeze=False)
         for panel in axes.flat[len(panels) :]:
             panel.set_visible(False)
-        for panel, ((dataset, task), own) in zip(axes.flat, panels, strict=False):
+        for panel, ((dataset, loss, task), own) in zip(axes.flat, panels, strict=False):
             plain = table[(table["dataset"] == dataset) & (table["task"] == task) & (table["series"] == NONE)]
+            plain = plain[plain["loss"] == loss]
             most = max(own["asked"].max(), plain["test"].max()) * 1.05
             panel.plot([0, most], [0, most], color="#444444", lw=0.8, ls=":", label="asked for")
             panel.axhline(plain["test"].mean(), color="#999999", lw=0.8, label="without a fairness loss")
@@ -221,7 +248,7 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
                     alpha=0.8,
                     label=mode,
                 )
-            panel.set_title(f"{dataset}, {task}", fontsize=9)
+            panel.set_title(f"{dataset}, {loss}, {task}", fontsize=8)
             panel.set_xlabel("FPR gap asked for")
         for line in axes:
             line[0].set_ylabel("FPR gap on test")
@@ -231,14 +258,13 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
 
 def draw_tradeoffs(table: pd.DataFrame, grids: Path, path: Path) -> None:
     """ARFG against ARE: the grid's points and frontier, and the points of targets."""
-    names = list(dict.fromkeys(table["dataset"]))
+    names = list(table.groupby(["dataset", "loss"], sort=False))
     with figure(3.4 * len(names), 3.6) as made:
         axes = made.subplots(1, len(names), squeeze=False)[0]
-        for panel, dataset in zip(axes, names, strict=True):
-            loss = str(table.loc[table["dataset"] == dataset, "loss"].iloc[0])
+        for panel, ((dataset, loss), own) in zip(axes, names, strict=True):
             for mode in MODES:
                 look = _LOOKS[mode]
-                points = grid_points(grids, dataset, mode, loss)
+                points = grid_points(grids, str(dataset), mode, str(loss))
                 if points is not None:
                     means = points.mean(axis=1)
                     front = means[pareto(means)]
@@ -246,7 +272,7 @@ def draw_tradeoffs(table: pd.DataFrame, grids: Path, path: Path) -> None:
                     panel.plot(
                         *means.T, marker=look.marker, color=look.color, mfc="none", ms=4, ls="none", label=f"{mode}, λ"
                     )
-                targets = target_points(table, dataset, mode).mean(axis=1)
+                targets = target_points(own, mode).mean(axis=1)
                 panel.plot(*targets.T, marker=look.marker, color=look.color, ms=6, ls="none", label=f"{mode}, target")
             panel.set_title(f"{dataset}, {loss}", fontsize=9)
             panel.set_xlabel("ARE")

@@ -167,11 +167,26 @@ def cells(lines):
 
 
 def test_a_training_holds_its_targets_if_all_tasks_do():
-    found = {line[1]: line for line in cells(report.held(made_table()))}
-    assert found["vanilla"][2:6] == ["0.5", "5 of 5", "3 of 5", "3 of 5"]
-    assert found["mtaf"][3:6] == ["0 of 5", "0 of 5", "0 of 5"]
+    found = {line[2]: line for line in cells(report.held(made_table()))}
+    assert found["vanilla"][3:7] == ["0.5", "5 of 5", "3 of 5", "3 of 5"]
+    assert found["mtaf"][4:7] == ["0 of 5", "0 of 5", "0 of 5"]
     near = made_table().assign(lower=0.1)
-    assert {line[5] for line in cells(report.held(near))} == {"5 of 5"}
+    assert {line[6] for line in cells(report.held(near))} == {"5 of 5"}
+
+
+def test_losses_of_one_data_set_stand_side_by_side(tmp_path):
+    both = pd.concat([made_table(), made_table().assign(loss="correlation", test=0.05, lower=0.01)], ignore_index=True)
+    assert [line[1:3] for line in cells(report.held(both))] == [
+        ["mmd", "vanilla"],
+        ["mmd", "mtaf"],
+        ["correlation", "vanilla"],
+        ["correlation", "mtaf"],
+    ]
+    assert [line[5] for line in cells(report.held(both))] == ["3 of 5", "0 of 5", "5 of 5", "5 of 5"]
+    assert len(report.stated(both)) == 2
+    report.draw_gaps(both, tmp_path / "gaps")
+    report.draw_tradeoffs(both, tmp_path / "no grids", tmp_path / "tradeoffs")
+    assert (tmp_path / "gaps.png").stat().st_size > 1000 < (tmp_path / "tradeoffs.png").stat().st_size
 
 
 def test_a_failed_training_holds_nothing_and_is_counted():
@@ -181,10 +196,10 @@ def test_a_failed_training_holds_nothing_and_is_counted():
     table.loc[lost, figures] = math.nan
     table.loc[lost, "failure"] = "it diverged"
     assert report.stated(table) == ["- adult: loss mmd, seeds 1, 2, 3, 4, 5, 20 trainings, 1 failed."]
-    found = {line[1]: line for line in cells(report.held(table))}
-    assert found["vanilla"][3:5] == ["4 of 4", "2 of 4"]
+    found = {line[2]: line for line in cells(report.held(table))}
+    assert found["vanilla"][4:6] == ["4 of 4", "2 of 4"]
     # Means over other seeds than the grid's would compare nothing.
-    assert len(report.target_points(table, "adult", "vanilla")) == 0
+    assert len(report.target_points(table, "vanilla")) == 0
 
 
 def test_place_beside_the_grid():
@@ -244,4 +259,4 @@ def test_the_committed_readme_has_the_marks(tmp_path):
     path.write_text(README.read_text())
     report.write(made_table(), path, tmp_path / "no grids")
     text = path.read_text()
-    assert "5 of 5" in text and "No grid" in text and "| adult | income | vanilla | 0.1 |" in text
+    assert "5 of 5" in text and "No grid" in text and "| adult | income | mmd | vanilla | 0.1 |" in text

@@ -56,7 +56,7 @@ _KUAIRAND: dict[Size, tuple[Setting, ...]] = {
 }
 _ACTIVITY: dict[Size, tuple[Setting, ...]] = {
     **_KUAIRAND,
-    "minimum": _both({"correlation": (0.3,), "mmd": (1.0,)}, ("vanilla", "mtaf")),
+    "minimum": _both({"correlation": (0.03, 0.1, 0.3), "mmd": (0.1, 0.3, 1.0)}, ("vanilla", "mtaf")),
 }
 
 

@@ -115,6 +115,8 @@ def _panel(axis: Axes, tasks: pd.DataFrame, weighting: str) -> None:
         look = {**looks[name].line(), "linestyle": "none"}
         axis.errorbar(100 * found["value"], at, xerr=100 * found["half"], label=name, elinewidth=0.8, **look)
     axis.axvline(0, color="#999999", linewidth=0.8)
+    if weighting not in set(tasks["weighting"]):
+        axis.text(0.5, 0.5, "not run", transform=axis.transAxes, ha="center", color="#666666")
     # Linear within a point either way: what sharing does to most tasks is little beside what it does to a conflicting one.
     axis.set_xscale("symlog", linthresh=1)
     axis.set_xticks([-10, -1, 0, 1, 10], ["-10", "-1", "0", "1", "10"])

@@ -28,13 +28,14 @@ _NUMBERS = ("share", "asked", "validation", "test", "lower", "upper", "error", "
 
 def run_data(name: str, data: DataSet, loss: str, seeds: int, path: Path, console: Console) -> None:
     """Trains one data set's cases and writes their rows."""
-    where = experiment_folder("mtaf") / PARTS[name].data
+    part = PARTS[name]
+    where = experiment_folder("mtaf") / part.data
     train = functools.partial(
         train_cases, data=data, folder=where, report=functools.partial(console.print, markup=False, highlight=False)
     )
-    plain = list(cases.plain_runs(data.run, seeds))
+    plain = list(cases.plain_runs(data.run, seeds, part.group))
     results = train([run.case for run in plain])
-    targets = list(cases.target_runs(data.run, cases.plain_gaps(plain, results), loss, seeds))
+    targets = list(cases.target_runs(data.run, cases.plain_gaps(plain, results), loss, seeds, part.group))
     results |= train([run.case for run in targets])
     merge_rows(path, rows(name, loss, [*plain, *targets], results, data), list(cases.DATA), ("dataset", "loss"))
 

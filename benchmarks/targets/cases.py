@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from benchmarks.mtaf.grid import NONE, SINGLE, Setting, trainer
 from models.settings import TrainerSettings
@@ -12,7 +12,7 @@ from pipeline.config import RunSettings
 from pipeline.experiments.cases import Case, CaseResult
 
 # Parts of `benchmarks/mtaf`, whose prepared data, plain models and grids are taken.
-DATA = ("adult", "lsac", "kuairand")
+DATA = ("adult", "lsac", "kuairand", "kuairand-activity")
 MODES = ("vanilla", "mtaf")
 # Of the gap that the model without a fairness loss has on validation.
 SHARES = (0.75, 0.5, 0.25)
@@ -38,15 +38,28 @@ class Run(NamedTuple):
     case: Case
 
 
-def plain_runs(run: RunSettings, seeds: int) -> Iterator[Run]:
-    """Single-task models and the model without a fairness loss: the same cases as those of ``benchmarks/mtaf``."""
+def _suffix(group: Optional[str]) -> str:
+    return "" if group is None else f"-{group}"
+
+
+def plain_runs(run: RunSettings, seeds: int, group: Optional[str] = None) -> Iterator[Run]:
+    """Single-task models and the model without a fairness loss: the same cases as those of ``benchmarks/mtaf``.
+
+    Args:
+      run: Settings of the data set.
+      seeds: How many, from 1.
+      group: Whose gaps are looked at; None = the first.
+    """
     for series in PLAIN:
         for seed in range(1, seeds + 1):
             setting = Setting(series)
-            yield Run(series, math.nan, {}, seed, Case(f"{setting.name}-s{seed}", trainer(run, setting, seed)))
+            case = Case(f"{setting.name}{_suffix(group)}-s{seed}", trainer(run, setting, seed, group))
+            yield Run(series, math.nan, {}, seed, case)
 
 
-def target_runs(run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: int) -> Iterator[Run]:
+def target_runs(
+    run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: int, group: Optional[str] = None
+) -> Iterator[Run]:
     """Every mode with every share of ``gaps``.
 
     Args:
@@ -54,15 +67,17 @@ def target_runs(run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: i
       gaps: Task → FPR gap on validation of the model without a fairness loss.
       loss: That training follows.
       seeds: How many, from 1.
+      group: Whose gaps are bounded; None = the first.
     """
     for mode in MODES:
         for share in SHARES:
             asked = {task: rounded(share * gap) for task, gap in gaps.items()}
             for seed in range(1, seeds + 1):
-                plain = trainer(run, Setting(mode, loss, 1.0), seed).model_dump()
+                plain = trainer(run, Setting(mode, loss, 1.0), seed, group).model_dump()
                 fairness = {**plain["fairness"], "target_gap": asked}
                 settings = TrainerSettings.model_validate({**plain, "fairness": fairness})
-                yield Run(mode, share, asked, seed, Case(f"target-{mode}-{loss}-{share:g}-s{seed}", settings))
+                name = f"target-{mode}-{loss}-{share:g}{_suffix(group)}-s{seed}"
+                yield Run(mode, share, asked, seed, Case(name, settings))
 
 
 def plain_gaps(runs: list[Run], results: Mapping[str, CaseResult]) -> dict[str, float]:

@@ -258,10 +258,14 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
 
 def draw_tradeoffs(table: pd.DataFrame, grids: Path, path: Path) -> None:
     """ARFG against ARE: the grid's points and frontier, and the points of targets."""
-    names = list(table.groupby(["dataset", "loss"], sort=False))
-    with figure(3.4 * len(names), 3.6) as made:
-        axes = made.subplots(1, len(names), squeeze=False)[0]
-        for panel, ((dataset, loss), own) in zip(axes, names, strict=True):
+    panels = list(table.groupby(["dataset", "loss"], sort=False))
+    columns = min(len(panels), 3)
+    lines = -(-len(panels) // columns)
+    with figure(3.6 * columns, 3.2 * lines + 0.5) as made:
+        axes = made.subplots(lines, columns, squeeze=False)
+        for panel in axes.flat[len(panels) :]:
+            panel.set_visible(False)
+        for panel, ((dataset, loss), own) in zip(axes.flat, panels, strict=False):
             for mode in MODES:
                 look = _LOOKS[mode]
                 points = grid_points(grids, str(dataset), mode, str(loss))
@@ -277,6 +281,7 @@ def draw_tradeoffs(table: pd.DataFrame, grids: Path, path: Path) -> None:
             panel.set_title(f"{dataset}, {loss}", fontsize=9)
             panel.set_xlabel("ARE")
             panel.grid(color="#e8e8e8", lw=0.7)
-        axes[0].set_ylabel("ARFG")
-        made.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+        for line in axes:
+            line[0].set_ylabel("ARFG")
+        made.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
         save(made, path)

@@ -27,7 +27,7 @@ def rows(
       is NaN.
     """
     found = list(runs)
-    groups = list(data.run.candidate().groups)
+    groups = list(found[0].case.settings.groups)
     single = {run.seed: results[run.case.name] for run in found if run.series == SINGLE}
     table = []
     for run in found:

@@ -50,10 +50,11 @@ def trained(scores, gaps, *, strengths=(0.5, 2.0), kept=2):
 
 
 @pytest.mark.parametrize("name", cases.DATA)
-def test_every_target_can_be_trained_and_bounds_the_gap_of_the_primary_group(name):
-    run = running.settings_of(PARTS[name])
+def test_every_target_can_be_trained_and_bounds_the_gap_of_the_parts_group(name):
+    part = PARTS[name]
+    run = running.settings_of(part)
     gaps = {task.name: 0.123 for task in run.tasks}
-    found = list(cases.target_runs(run, gaps, "correlation", 2))
+    found = list(cases.target_runs(run, gaps, "correlation", 2, part.group))
     assert len(found) == len({each.case.name for each in found}) == 2 * len(cases.MODES) * len(cases.SHARES)
     for each in found:
         check_combination(each.case.settings)
@@ -61,7 +62,17 @@ def test_every_target_can_be_trained_and_bounds_the_gap_of_the_primary_group(nam
         assert fairness.target_gap == each.asked == dict.fromkeys(gaps, float(f"{each.share * 0.123:.2g}"))
         assert (fairness.mode, fairness.loss) == (each.series, "correlation")
         assert each.case.settings.training.seed == each.seed
-        assert (fairness.group or each.case.settings.groups[0]) == run.candidate().groups[0]
+        # The first one is the one that is measured.
+        assert each.case.settings.groups[0] == (part.group or run.candidate().groups[0])
+        assert fairness.group in (None, each.case.settings.groups[0])
+
+
+def test_plain_models_of_another_group_are_those_of_its_part():
+    part = PARTS["kuairand-activity"]
+    run = running.settings_of(part)
+    cases_of_part = {case.name: case.settings for _, _, case in part.cases(run, "minimum")}
+    for each in cases.plain_runs(run, 2, part.group):
+        assert cases_of_part[each.case.name] == each.case.settings
 
 
 def test_plain_models_are_those_of_the_grid(settings):

@@ -42,14 +42,7 @@ def show(dataset: str, found: Tradeoff, files: dict[str, Path], folder: Path, co
         _areas(found, console)
     console.print(f"table, plots and YAML files: {escape(short(folder))}")
     if files:
-        console.print(f"a point as a run: make run CONFIG={escape(short(files[_balanced(found)]))}")
-
-
-def _balanced(found: Tradeoff) -> str:
-    """The setting of the frontier point that alone dominates the most, or of the lowest ARE where none counts."""
-    points = found.means[found.means["frontier"]].sort_values("are")
-    room = (found.reference.are - points["are"]).clip(lower=0) * (found.reference.arfg - points["arfg"]).clip(lower=0)
-    return str(points.loc[room.idxmax(), "settings"])
+        console.print(f"a point as a run: make run CONFIG={escape(short(files[found.proposed()]))}")
 
 
 def _left_out(found: Tradeoff, console: Console) -> None:

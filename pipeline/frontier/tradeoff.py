@@ -86,6 +86,13 @@ class Tradeoff:
         rows = self.means[(self.means["mode"] == mode) & self.means["frontier"]]
         return rows.sort_values(list(FIGURES))
 
+    def proposed(self) -> str:
+        """Hash of the frontier point that alone dominates the largest area; of the lowest ARE where none dominates any."""
+        points = self.means[self.means["frontier"]].sort_values("are")
+        width = (self.reference.are - points["are"]).clip(lower=0)
+        height = (self.reference.arfg - points["arfg"]).clip(lower=0)
+        return str(points.loc[(width * height).idxmax(), "settings"])
+
 
 def name_of(setting: Mapping[str, Any] | pd.Series) -> str:
     """A setting in words, such as ``mtaf, mmd, λ 0.3, r 1, shared_bottom``; fixed task weights go without saying."""

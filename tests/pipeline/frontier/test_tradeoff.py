@@ -131,6 +131,25 @@ def test_points_beyond_the_reference_are_counted() -> None:
     assert words.outside(found) is None
 
 
+@pytest.mark.parametrize(
+    ("dearer", "strength"),
+    # Below (1.2, 1.5): 0.15 · 0.6, 0.1 · 1 and nothing; then nothing for any, and the first costs least.
+    [(0.0, 1.0), (0.2, 0.5)],
+)
+def test_the_proposed_point_dominates_most(dearer: float, strength: float) -> None:
+    points = {0.5: (1.05, 0.9), 1.0: (1.1, 0.5), 2.0: (1.3, 0.1)}
+
+    def outcome(point: Point) -> tuple[float, float]:
+        if point.setting.mode == "none":
+            return 1.9, 1.9
+        are, arfg = points[point.setting.strength or 0.0]
+        return are + dearer + (0.01 if point.setting.mode == "mtaf" else 0.0), arfg
+
+    _, found = compared(outcome)
+    row = found.means.set_index("settings").loc[found.proposed()]
+    assert (row["mode"], row["strength"]) == ("vanilla", strength)
+
+
 def test_equal_areas_are_no_difference() -> None:
     _, found = compared(lambda point: (1.01, 0.5))
     (verdict,) = found.dominance

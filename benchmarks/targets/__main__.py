@@ -26,7 +26,7 @@ SEEDS = {"minimum": 5, "full": 10}
 _NUMBERS = ("share", "asked", "validation", "test", "lower", "upper", "error", "strength", "arfg", "are")
 
 
-def run_data(name: str, data: DataSet, loss: str, seeds: int, path: Path, console: Console) -> None:
+def run_data(name: str, data: DataSet, loss: str, seeds: int, start: float, path: Path, console: Console) -> None:
     """Trains one data set's cases and writes their rows."""
     part = PARTS[name]
     where = experiment_folder("mtaf") / part.data
@@ -35,7 +35,8 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, path: Path, consol
     )
     plain = list(cases.plain_runs(data.run, seeds, part.group))
     results = train([run.case for run in plain])
-    targets = list(cases.target_runs(data.run, cases.plain_gaps(plain, results), loss, seeds, part.group))
+    gaps = cases.plain_gaps(plain, results)
+    targets = list(cases.target_runs(data.run, gaps, loss, seeds, part.group, start))
     results |= train([run.case for run in targets])
     merge_rows(path, rows(name, loss, [*plain, *targets], results, data), list(cases.DATA), ("dataset", "loss"))
 
@@ -44,14 +45,19 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, path: Path, consol
 @click.option("--size", type=click.Choice(sorted(SEEDS)), default="minimum", show_default=True)
 @click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA)), help="all where absent")
 @click.option("--loss", type=click.Choice(LOSSES), default="correlation", show_default=True, help="training follows it")
+@click.option("--start", type=float, default=1.0, show_default=True, help="the first λ; README.md has those of 1")
 @click.option("--folder", type=click.Path(path_type=Path), default=HERE, help="of the CSV file")
 @click.option("--table", type=click.Path(path_type=Path, exists=True), default=HERE / "README.md")
 @click.option("--redraw", is_flag=True, help="train nothing; tables and plots of the CSV file")
-def main(size: str, names: tuple[str, ...], loss: str, folder: Path, table: Path, redraw: bool) -> None:
+def main(size: str, names: tuple[str, ...], loss: str, start: float, folder: Path, table: Path, redraw: bool) -> None:
     """Trains, measures and shows."""
+    if start != 1 and folder == HERE:
+        raise click.UsageError(
+            f"rows of another start than 1 should lie elsewhere: give --folder and --table. Received: --start {start:g}"
+        )
     console, path = Console(), folder / "targets.csv"
     for name in () if redraw else names or cases.DATA:
-        run_data(name, running.prepared(PARTS[name], console), loss, SEEDS[size], path, console)
+        run_data(name, running.prepared(PARTS[name], console), loss, SEEDS[size], start, path, console)
     found = read_rows(path)
     numbers = {column: found[column].replace("", "nan").astype(float) for column in _NUMBERS}
     report.write(found.assign(**numbers), table, HERE.parent / "mtaf" / "results")

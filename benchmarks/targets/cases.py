@@ -58,7 +58,7 @@ def plain_runs(run: RunSettings, seeds: int, group: Optional[str] = None) -> Ite
 
 
 def target_runs(
-    run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: int, group: Optional[str] = None
+    run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: int, group: Optional[str] = None, start: float = 1.0
 ) -> Iterator[Run]:
     """Every mode with every share of ``gaps``.
 
@@ -68,15 +68,17 @@ def target_runs(
       loss: That training follows.
       seeds: How many, from 1.
       group: Whose gaps are bounded; None = the first.
+      start: The first λ.
     """
     for mode in MODES:
         for share in SHARES:
             asked = {task: rounded(share * gap) for task, gap in gaps.items()}
             for seed in range(1, seeds + 1):
-                plain = trainer(run, Setting(mode, loss, 1.0), seed, group).model_dump()
+                plain = trainer(run, Setting(mode, loss, start), seed, group).model_dump()
                 fairness = {**plain["fairness"], "target_gap": asked}
                 settings = TrainerSettings.model_validate({**plain, "fairness": fairness})
-                name = f"target-{mode}-{loss}-{share:g}{_suffix(group)}-s{seed}"
+                first = "" if start == 1 else f"-from={start:g}"
+                name = f"target-{mode}-{loss}-{share:g}{first}{_suffix(group)}-s{seed}"
                 yield Run(mode, share, asked, seed, Case(name, settings))
 
 

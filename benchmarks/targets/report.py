@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.mtaf import results as grid
 from benchmarks.mtaf.compare import FIGURES, REFERENCE, by_seed
@@ -218,18 +221,25 @@ def places(table: pd.DataFrame, grids: Path) -> list[str]:
     return markdown(head, lines, texts=3)
 
 
+@contextmanager
+def _panels(number: int, columns: int, size: tuple[float, float]) -> Iterator[tuple[Figure, np.ndarray]]:
+    """A figure and its axes [lines, columns] for so many panels of that size in inches; what is left over is not shown."""
+    columns = min(number, columns)
+    lines = -(-number // columns)
+    with figure(size[0] * columns, size[1] * lines + 0.6) as made:
+        axes = made.subplots(lines, columns, squeeze=False)
+        for panel in axes.flat[number:]:
+            panel.set_visible(False)
+        yield made, axes
+
+
 def draw_gaps(table: pd.DataFrame, path: Path) -> None:
     """Asked-for against measured gap on test, a panel for each data set, loss and task."""
     asked = _asked(table)
     panels = list(asked.groupby(["dataset", "loss", "task"], sort=False))
     if not panels:
         return
-    columns = min(len(panels), 4)
-    lines = -(-len(panels) // columns)
-    with figure(2.7 * columns, 2.6 * lines + 0.7) as made:
-        axes = made.subplots(lines, columns, squeeze=False)
-        for panel in axes.flat[len(panels) :]:
-            panel.set_visible(False)
+    with _panels(len(panels), 4, (2.7, 2.6)) as (made, axes):
         for panel, ((dataset, loss, task), own) in zip(axes.flat, panels, strict=False):
             plain = table[(table["dataset"] == dataset) & (table["task"] == task) & (table["series"] == NONE)]
             plain = plain[plain["loss"] == loss]
@@ -259,12 +269,7 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
 def draw_tradeoffs(table: pd.DataFrame, grids: Path, path: Path) -> None:
     """ARFG against ARE: the grid's points and frontier, and the points of targets."""
     panels = list(table.groupby(["dataset", "loss"], sort=False))
-    columns = min(len(panels), 3)
-    lines = -(-len(panels) // columns)
-    with figure(3.6 * columns, 3.2 * lines + 0.5) as made:
-        axes = made.subplots(lines, columns, squeeze=False)
-        for panel in axes.flat[len(panels) :]:
-            panel.set_visible(False)
+    with _panels(len(panels), 3, (3.6, 3.2)) as (made, axes):
         for panel, ((dataset, loss), own) in zip(axes.flat, panels, strict=False):
             for mode in MODES:
                 look = _LOOKS[mode]

@@ -11,7 +11,7 @@ import tf_keras as keras
 
 from models.fairness.mtaf import FairnessBatch, routed_fairness
 from models.fairness.registry import build_fairness_loss
-from models.fairness_terms import FairnessTerms, per_task
+from models.fairness_terms import FairnessTerms, per_task, strengths_of
 from models.input_pipeline import Batch
 from models.networks.base import MultiTaskNetwork
 
@@ -33,7 +33,7 @@ class FairnessObjective:
     def __init__(self, network: MultiTaskNetwork, terms: FairnessTerms, thresholds: Mapping[str, tf.Variable]) -> None:
         self._network, self._terms = network, terms
         self.tasks = network.tasks
-        self.strength = _variables(per_task(terms.settings.strength, self.tasks, "fairness.strength"))
+        self.strength = _variables(strengths_of(terms.settings, self.tasks))
         self.head_ratio = _variables(per_task(terms.settings.head_ratio, self.tasks, "fairness.head_ratio"))
         self._losses = {
             task: build_fairness_loss(terms.settings, terms.n_groups, thresholds[task]) for task in self.tasks
@@ -45,10 +45,10 @@ class FairnessObjective:
 
     def restart(self, terms: FairnessTerms) -> None:
         """Takes λ and r from ``terms``, which are alike in all else."""
-        settings = terms.settings
-        for key, variables in (("strength", self.strength), ("head_ratio", self.head_ratio)):
-            for task, value in per_task(getattr(settings, key), self.tasks, f"fairness.{key}").items():
-                variables[task].assign(value)
+        ratios = per_task(terms.settings.head_ratio, self.tasks, "fairness.head_ratio")
+        for task, strength in strengths_of(terms.settings, self.tasks).items():
+            self.strength[task].assign(strength)
+            self.head_ratio[task].assign(ratios[task])
 
     def __call__(
         self, inputs: Batch, shared: Any, logits: dict[str, tf.Tensor], training: bool, seed: Optional[tf.Tensor]
@@ -125,7 +125,7 @@ def has_effect(terms: Optional[FairnessTerms], tasks: tuple[str, ...]) -> bool:
         return False
     if terms.settings.target_gap is not None:
         return True
-    return any(per_task(terms.settings.strength, tasks, "fairness.strength").values())
+    return any(strengths_of(terms.settings, tasks).values())
 
 
 def _variables(values: Mapping[str, float]) -> dict[str, tf.Variable]:

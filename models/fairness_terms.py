@@ -21,13 +21,28 @@ def per_task(value: PerTask, tasks: Sequence[str], key: str) -> dict[str, float]
     return {task: float(value[task]) for task in tasks}
 
 
+def strengths_of(fairness: FairnessSettings, tasks: Sequence[str]) -> dict[str, float]:
+    """Task → λ_t, the first one where it is learned.
+
+    What is not given is 1, and 0 where λ_t is learned: a λ_t that comes from below ends near the least that holds the
+    target, and one that starts too high has spoilt the network before it is down again where epochs are few.
+
+    Raises:
+      ValueError: A mapping names a task that there is not, or leaves one out.
+    """
+    if fairness.strength is not None:
+        return per_task(fairness.strength, tasks, "fairness.strength")
+    targets = targets_of(fairness, tasks)
+    return {task: 0.0 if task in targets else 1.0 for task in tasks}
+
+
 def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str], groups: Sequence[str]) -> None:
     """Refuses settings that contradict each other.
 
     Raises:
       ValueError: With the keys and the reason.
     """
-    per_task(fairness.strength, tasks, "fairness.strength")
+    strengths_of(fairness, tasks)
     per_task(fairness.head_ratio, tasks, "fairness.head_ratio")
     _check_targets(fairness, tasks)
     if fairness.mode == "none":

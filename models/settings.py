@@ -149,7 +149,9 @@ class FairnessSettings(Settings):
     on: Literal["negatives", "positives", "both"] = "negatives"
     group: Optional[str] = Field(None, description="group key; the first declared where absent")
     reduction: Literal["mean_pairs", "max_pairs", "mean_rest", "max_rest"] = "mean_pairs"
-    strength: PerTask = Field(1.0, description="λ_t; where `target_gap` learns it, its first value")
+    strength: Optional[PerTask] = Field(
+        None, description="λ_t; 1 where absent. Where `target_gap` learns it, its first value; 0 where absent"
+    )
     head_ratio: PerTask = Field(1.0, description="r_t")
     empty_specific: Literal["none", "all_negatives"] = "none"
     min_specific: int = Field(
@@ -178,7 +180,7 @@ class FairnessSettings(Settings):
                     f"`target_gap` {task} should be a difference of rates above 0 and below 1; a gap of exactly 0 is not "
                     f"to be had from data. Received: {gap}"
                 )
-        first = self.strength.values() if isinstance(self.strength, dict) else [self.strength]
+        first = self.strength.values() if isinstance(self.strength, dict) else [self.strength or 0.0]
         if max(first, default=0.0) > self.max_strength:
             raise ValueError(
                 f"`strength`, from which λ starts, should be at most `max_strength` {self.max_strength}. "
@@ -190,6 +192,8 @@ class FairnessSettings(Settings):
     def _not_negative(self) -> FairnessSettings:
         for key in ("strength", "head_ratio"):
             value = getattr(self, key)
+            if value is None:
+                continue
             for task, number in value.items() if isinstance(value, dict) else [("", value)]:
                 if number < 0:
                     raise ValueError(f"`{key}` {task} should be at least 0. Received: {number}")

@@ -28,7 +28,7 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
-from models.fairness_terms import per_task, targets_of
+from models.fairness_terms import strengths_of, targets_of
 from models.settings import FairnessSettings
 from models.validation import TaskScores
 
@@ -64,7 +64,7 @@ class DualAscent(tf.Module):
         self.targets = targets_of(settings, tasks)
         self.most = settings.max_strength
         self._aims = {task: target * (1 - settings.target_margin) for task, target in self.targets.items()}
-        first = per_task(settings.strength, tasks, "fairness.strength")
+        first = strengths_of(settings, tasks)
         self._scales = {task: _SCALE * (first[task] or 1.0) for task in self.targets}
         self.strength = {task: strength[task] for task in self.targets}
         # Updates since the target was first missed.

@@ -20,7 +20,7 @@ from models.combinations import check_combination
 from models.counting import OutcomeCounts, count_outcomes
 from models.decision import Decision, decide
 from models.fairness_streams import write_streams
-from models.fairness_terms import FairnessTerms, targets_of
+from models.fairness_terms import FairnessTerms, strengths_of, targets_of
 from models.fitting import Report
 from models.input_pipeline import ExampleSource
 from models.networks.base import NetworkSpec
@@ -253,6 +253,7 @@ def _summary(
     summary = {
         "network": settings.model.network,
         "fairness": settings.fairness.model_dump(mode="json"),
+        "first_strength": strengths_of(settings.fairness, [task.name for task in settings.tasks]),
         "weighting": settings.training.weighting.model_dump(mode="json"),
         "robustness": settings.training.robustness.model_dump(mode="json"),
         "parameters": sum(int(tf.size(variable)) for variable in trained.network.trainable_variables),

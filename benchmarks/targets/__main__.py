@@ -45,15 +45,16 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, start: float, path
 @click.option("--size", type=click.Choice(sorted(SEEDS)), default="minimum", show_default=True)
 @click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA)), help="all where absent")
 @click.option("--loss", type=click.Choice(LOSSES), default="correlation", show_default=True, help="training follows it")
-@click.option("--start", type=float, default=1.0, show_default=True, help="the first λ; README.md has those of 1")
+@click.option("--start", type=float, default=cases.START, show_default=True, help="the first λ")
 @click.option("--folder", type=click.Path(path_type=Path), default=HERE, help="of the CSV file")
 @click.option("--table", type=click.Path(path_type=Path, exists=True), default=HERE / "README.md")
 @click.option("--redraw", is_flag=True, help="train nothing; tables and plots of the CSV file")
 def main(size: str, names: tuple[str, ...], loss: str, start: float, folder: Path, table: Path, redraw: bool) -> None:
     """Trains, measures and shows."""
-    if start != 1 and folder == HERE:
+    if start != cases.START and folder == HERE:
         raise click.UsageError(
-            f"rows of another start than 1 should lie elsewhere: give --folder and --table. Received: --start {start:g}"
+            f"rows of another start than {cases.START:g} should lie elsewhere: give --folder and --table. "
+            f"Received: --start {start:g}"
         )
     console, path = Console(), folder / "targets.csv"
     for name in () if redraw else names or cases.DATA:

@@ -17,6 +17,8 @@ MODES = ("vanilla", "mtaf")
 # Of the gap that the model without a fairness loss has on validation.
 SHARES = (0.75, 0.5, 0.25)
 PLAIN = (SINGLE, NONE)
+# The first λ: the setting's default.
+START = 0.0
 _DIGITS = 2
 
 
@@ -58,7 +60,12 @@ def plain_runs(run: RunSettings, seeds: int, group: Optional[str] = None) -> Ite
 
 
 def target_runs(
-    run: RunSettings, gaps: Mapping[str, float], loss: str, seeds: int, group: Optional[str] = None, start: float = 1.0
+    run: RunSettings,
+    gaps: Mapping[str, float],
+    loss: str,
+    seeds: int,
+    group: Optional[str] = None,
+    start: float = START,
 ) -> Iterator[Run]:
     """Every mode with every share of ``gaps``.
 
@@ -77,8 +84,7 @@ def target_runs(
                 plain = trainer(run, Setting(mode, loss, start), seed, group).model_dump()
                 fairness = {**plain["fairness"], "target_gap": asked}
                 settings = TrainerSettings.model_validate({**plain, "fairness": fairness})
-                first = "" if start == 1 else f"-from={start:g}"
-                name = f"target-{mode}-{loss}-{share:g}{first}{_suffix(group)}-s{seed}"
+                name = f"target-{mode}-{loss}-{share:g}-from={start:g}{_suffix(group)}-s{seed}"
                 yield Run(mode, share, asked, seed, Case(name, settings))
 
 

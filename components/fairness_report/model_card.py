@@ -9,6 +9,7 @@ from typing import Any, Optional
 from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.page import environment
 from components.fairness_report.settings import ModelCardSettings
+from components.fairness_report.training_section import fairness_text
 from models.settings import Settings
 
 SCHEMA_VERSION = "0.0.2"
@@ -78,13 +79,7 @@ def _details(card: ModelCardSettings, run: RunInputs) -> dict[str, Any]:
 
 
 def _architecture(training: dict[str, Any]) -> str:
-    fairness = training["fairness"]
-    loss = (
-        "no fairness loss"
-        if fairness["mode"] == "none"
-        else f"fairness loss `{fairness['loss']}`, mode `{fairness['mode']}`, strength {fairness['strength']}"
-    )
-    return f"{training['network']}, {training['parameters']:,} parameters; {loss}"
+    return f"{training['network']}, {training['parameters']:,} parameters; fairness loss: {fairness_text(training)}"
 
 
 def _data(split: str, rows: int, run: RunInputs) -> dict[str, Any]:

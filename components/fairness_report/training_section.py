@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
@@ -19,8 +19,8 @@ def training_data(run: RunInputs) -> dict[str, Any]:
     """Per model: what was trained, and its figures by epoch.
 
     Returns:
-        {who: {network, parameters, epochs, kept_epoch, rows_per_second, seconds, weights {task: share}, loss {train,
-        validation}, notes [sentences], tasks {task: {loss, validation_loss, auc, fpr_gap, threshold, fairness {part:
+        {who: {network, parameters, epochs, kept_epoch, rows_per_second, seconds, fairness, weights {task: share}, loss
+        {train, validation}, notes [sentences], tasks {task: {loss, validation_loss, auc, fpr_gap, threshold, fairness {part:
         values}, and of `weight` (where it moves), `strength` and `gates` those that were recorded, `gate_names` [names]
         where the training names what its gates mix}}}}; lists over epochs.
 
@@ -41,7 +41,7 @@ def _model(training: dict[str, Any], run: RunInputs, who: str) -> dict[str, Any]
         "kept_epoch": training["kept_epoch"],
         "rows_per_second": short(training["rows_per_second"]),
         "seconds": short(training["seconds"]["fit"]),
-        "fairness": training["fairness"],
+        "fairness": fairness_text(training),
         "weights": {task: short(weight / total) for task, weight in weights.items()},
         "loss": {split: [short(record["loss"][split]) for record in history] for split in ("train", "validation")},
         "tasks": {
@@ -50,6 +50,29 @@ def _model(training: dict[str, Any], run: RunInputs, who: str) -> dict[str, Any]
         },
         "notes": sharing_notes(training.get("sharing", {})),
     }
+
+
+def fairness_text(training: Mapping[str, Any]) -> str:
+    """The fairness loss of a training, its mode, and its λ by task or what λ was learned for."""
+    fairness = training["fairness"]
+    if fairness["mode"] == "none":
+        return "none"
+    asked = fairness.get("target_gap")
+    targets = asked if isinstance(asked, dict) else {} if asked is None else dict.fromkeys(training["tasks"], asked)
+    given = {task: value for task, value in training["first_strength"].items() if task not in targets}
+    parts = [fairness["loss"], fairness["mode"]]
+    if targets:
+        parts.append(f"λ learned for FPR gaps of at most {_by_task(targets, training['tasks'])}")
+    if given:
+        parts.append(f"λ {_by_task(given, training['tasks'])}")
+    return ", ".join(parts)
+
+
+def _by_task(values: Mapping[str, float], tasks: Sequence[str]) -> str:
+    """One number where all tasks have it, each with its task otherwise."""
+    if set(values) == set(tasks) and len(set(values.values())) == 1:
+        return f"{next(iter(values.values())):g}"
+    return " and ".join(f"{value:g} ({task})" for task, value in values.items())
 
 
 def sharing_notes(sharing: Mapping[str, Any]) -> list[str]:

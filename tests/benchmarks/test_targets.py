@@ -68,10 +68,10 @@ def test_every_target_can_be_trained_and_bounds_the_gap_of_the_parts_group(name)
 
 
 def test_another_first_strength_is_another_case_and_its_rows_lie_elsewhere(settings):
-    one, other = (list(cases.target_runs(settings, {"income": 0.1}, "mmd", 1, start=start)) for start in (1.0, 0.0))
-    assert {run.case.settings.fairness.strength for run in other} == {0.0}
+    one, other = (list(cases.target_runs(settings, {"income": 0.1}, "mmd", 1, start=start)) for start in (0.0, 1.0))
+    assert {run.case.settings.fairness.strength for run in other} == {1.0}
     assert not {run.case.name for run in one} & {run.case.name for run in other}
-    refused = CliRunner().invoke(command.main, ["--data", "adult", "--start", "0"])
+    refused = CliRunner().invoke(command.main, ["--data", "adult", "--start", "1"])
     assert refused.exit_code == 2 and "give --folder and --table" in refused.output
 
 

@@ -12,11 +12,21 @@ from fairlearn.metrics import MetricFrame, false_positive_rate
 
 from models import stages, target_gap
 from models.combinations import check_combination
+from models.fairness_terms import strengths_of
 from models.settings import FairnessSettings
 from models.target_gap import DualAscent, measured_gap, outcome, updates_at
 from models.training_job import TrainingJob
 from models.training_run import run_job
 from models.validation import TaskScores
+
+
+def test_a_strength_that_is_learned_starts_at_zero_and_others_at_one():
+    tasks = ["like", "click"]
+    assert strengths_of(FairnessSettings(), tasks) == {"like": 1.0, "click": 1.0}
+    assert strengths_of(FairnessSettings(target_gap=0.1), tasks) == {"like": 0.0, "click": 0.0}
+    assert strengths_of(FairnessSettings(target_gap={"like": 0.1}), tasks) == {"like": 0.0, "click": 1.0}
+    given = FairnessSettings(target_gap={"like": 0.1}, strength={"like": 0.5, "click": 2.0})
+    assert strengths_of(given, tasks) == {"like": 0.5, "click": 2.0}
 
 
 def ascent(strength=1.0, tasks=("like",), **settings):

@@ -21,13 +21,7 @@ function startTraining() {
       el('td', { class: 'num' }, `${found.kept_epoch} of ${found.epochs}`),
       el('td', { class: 'num' }, count(Math.round(found.rows_per_second))),
       el('td', { class: 'num' }, `${found.seconds.toFixed(0)} s`),
-      el(
-        'td',
-        {},
-        found.fairness.mode === 'none'
-          ? 'none'
-          : `${found.fairness.loss}, ${found.fairness.mode}, λ ${shown(found.fairness.strength)}`,
-      ),
+      el('td', {}, found.fairness),
     );
   body('training').append(
     scroll(

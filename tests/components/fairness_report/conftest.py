@@ -181,6 +181,7 @@ def _training(rows: Rows, model: str) -> dict[str, Any]:
         "rows_per_second": 1000.0,
         "seconds": {"fit": 4.2},
         "fairness": {"mode": "mtaf" if fairness else "none", "loss": "mmd", "strength": 0.2},
+        "first_strength": dict.fromkeys(rows.tasks, 0.2),
         "tasks": rows.tasks,
         "history": [record(epoch) for epoch in range(4)],
     }

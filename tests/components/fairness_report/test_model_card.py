@@ -60,7 +60,8 @@ def test_what_the_run_knows_is_filled_in(run: Any, rows: Any, picture: dict[str,
     }
     assert {"ARFG", "ARE", "like: AUC", "like: error", "like: FPR gap"} <= {m["type"] for m in metrics}
     assert card["model_details"]["version"]["name"] == run.run_id
-    assert "mmoe, 1,234 parameters" in card["model_parameters"]["model_architecture"]
+    architecture = card["model_parameters"]["model_architecture"]
+    assert architecture == "mmoe, 1,234 parameters; fairness loss: mmd, mtaf, λ 0.2"
     assert "device (categorical)" in card["model_parameters"]["input_format"]
     (image,) = card["quantitative_analysis"]["graphics"]["collection"]
     assert base64.b64decode(image["image"]) == b"\x89PNG"

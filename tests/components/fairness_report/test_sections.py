@@ -16,7 +16,7 @@ from components.fairness_report.sentences import plain
 from components.fairness_report.summary import compose
 from components.fairness_report.tfma_section import tfma_data
 from components.fairness_report.tradeoff_section import tradeoff_data
-from components.fairness_report.training_section import sharing_notes, training_data
+from components.fairness_report.training_section import fairness_text, sharing_notes, training_data
 from components.fairness_report.verdict_section import transfer, verdict_data, widened_gaps
 from components.tradeoff_metrics.worst import METRICS
 
@@ -190,6 +190,26 @@ def test_earlier_runs_of_other_tasks_or_groups_are_no_points(summary: dict[str, 
     assert found["frontier"] == frontier and found["gone"] == 2 and found["known"]
     assert found["limits"] == {"are": 2.0}
     assert not tradeoff_data(summary, None, 0, [])["known"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "first", "asked", "text"),
+    [
+        ("none", {"like": 1.0, "click": 1.0}, None, "none"),
+        ("mtaf", {"like": 0.2, "click": 0.2}, None, "mmd, mtaf, λ 0.2"),
+        ("mtaf", {"like": 0.2, "click": 1.5}, None, "mmd, mtaf, λ 0.2 (like) and 1.5 (click)"),
+        ("vanilla", {"like": 0.0, "click": 0.0}, 0.05, "mmd, vanilla, λ learned for FPR gaps of at most 0.05"),
+        (
+            "vanilla",
+            {"like": 0.0, "click": 1.0},
+            {"like": 0.05},
+            "mmd, vanilla, λ learned for FPR gaps of at most 0.05 (like), λ 1 (click)",
+        ),
+    ],
+)
+def test_what_a_training_did_for_fairness_is_told(mode: str, first: dict[str, float], asked: Any, text: str) -> None:
+    fairness = {"mode": mode, "loss": "mmd", "strength": None, "target_gap": asked}
+    assert fairness_text({"tasks": ["like", "click"], "fairness": fairness, "first_strength": first}) == text
 
 
 def test_training_curves_and_weights(made: Any, rows: Any) -> None:

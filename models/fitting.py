@@ -184,12 +184,18 @@ class Trainer:
             # The update at the end of the epoch has the epoch's own scores.
             if self._ascent is not None and position.step in self._updates and position.step < self._steps:
                 scores = self._validation.score()
-                self._ascent.update(self._validation.gaps(scores, self._validation.decide(scores)))
+                gaps = self._validation.gaps(scores, self._validation.decide(scores))
+                self._ascent.update(gaps, self._progress())
             # The end of the epoch writes its own, with the epoch's figures.
             if position.step % every == 0 and position.step < self._steps:
                 self._checkpoints.save()
             for callback in self._callbacks:
                 callback.on_train_batch_end(position.step - 1)
+
+    def _progress(self) -> float:
+        """The share of all steps that is done."""
+        position = self._position
+        return (position.epoch + position.step / self._steps) / self._settings.epochs
 
     def _batches(self) -> Any:
         """The rest of this epoch and all later ones: a dataset, or each replica's share of it."""
@@ -222,7 +228,7 @@ class Trainer:
         if self._ascent is not None:
             gaps = {task: figures["validation"]["fpr_gap"] for task, figures in record["tasks"].items()}
             excess = max(1.0, self._ascent.excess(gaps))
-            self._ascent.update(gaps)
+            self._ascent.update(gaps, self._progress())
             settled = self._ascent.end_epoch()
         best = position.best_loss
         if best is None or (excess, figure) < (position.best_excess, best):

@@ -162,7 +162,8 @@ class FairnessSettings(Settings):
     target_gap: Optional[PerTask] = Field(
         None,
         description="largest FPR gap to allow on validation, of all tasks or by task (others keep `strength`): λ_t is "
-        "learned. It bounds the FPR gap at the decision threshold whatever `loss` is, which is what training follows",
+        "learned, after the first quarter of the training. It bounds the FPR gap at the decision threshold whatever `loss` "
+        "is, which is what training follows",
     )
     target_margin: float = Field(
         0.1, ge=0, lt=1, description="share of `target_gap` that λ_t aims below it, for the noise of the next data"

@@ -13,9 +13,14 @@ is made in u_t with λ_t = s_t (e^{u_t} − 1), u_t ≥ 0, on the relative error
 a unit. Near 0 it is the plain ascent, and λ_t reaches 0 where the target does not bind; above s_t it is multiplicative, and
 λ_t crosses orders of magnitude in a few updates.
 
+A network that has hardly learned yet has gaps that its training closes by itself, several times those that it ends with
+where epochs are few, and a λ_t that rises on them costs accuracy for nothing. So λ_t stays at its first value for the first
+part of the training.
+
 The gap of one validation split at one step is noisy: by few negatives, and by the last steps of the optimiser. So the steps
-shrink with their number from the first miss of the target on, and those downwards shrink faster: λ_t comes to rest where
-most epochs hold the target, and not every other one.
+shrink each time that the error changes its sign, from the first miss of the target on, and those downwards shrink faster:
+λ_t crosses what is far at full speed, and comes to rest where most epochs hold the target, and not every other one. (Kesten,
+1958, "Accelerated stochastic approximation", has steps that shrink with the changes of sign.)
 """
 
 from __future__ import annotations
@@ -34,16 +39,19 @@ from models.validation import TaskScores
 
 # s_t as a share of the first λ_t (or of 1 where that is 0): below it λ_t weighs little and goes down in even steps.
 _SCALE = 0.25
-# Steps of u for an error of 1, upwards and downwards, at first; the upward ones fall with the square root of the number of
-# updates, counted in units of ``_AGE``, the downward ones in proportion.
+# The share of a training's steps in which λ stays.
+_WARM_UP = 0.25
+# Steps of u for an error of 1, upwards and downwards, at first; the upward ones fall with the square root of 1 + the number
+# of changes of sign, the downward ones in proportion to it.
 _UP = 0.4
 _DOWN = 0.3
-_AGE = 8
 # A gap this many times its target above it says no more than "far".
 _FAR = 1.5
 # Updates that a training should have at least, and steps between two of them at least.
 _UPDATES = 32
 _STEPS_BETWEEN = 10
+# A row costs about so many times as much in training as in scoring.
+_STEP_COST = 3
 # Change of u within an epoch up to which λ counts as settled.
 _SETTLED = 0.15
 
@@ -67,29 +75,35 @@ class DualAscent(tf.Module):
         first = strengths_of(settings, tasks)
         self._scales = {task: _SCALE * (first[task] or 1.0) for task in self.targets}
         self.strength = {task: strength[task] for task in self.targets}
-        # Updates since the target was first missed.
-        self._updates = {task: _state(0) for task in self.targets}
+        # Whether the last gap missed the target, and how often that changed since the first miss.
+        self._missed = {task: tf.Variable(False, trainable=False) for task in self.targets}
+        self._changes = {task: _state(-1) for task in self.targets}
         # u_t.
         self._levels = {task: _state(self._level(task, first[task])) for task in self.targets}
         # When the epoch began.
         self._epoch_levels = {task: _state(float(level)) for task, level in self._levels.items()}
+        self._warming_up = True
 
     def strengths(self) -> dict[str, float]:
         """Task → λ_t as it stands."""
         return {task: float(variable.numpy()) for task, variable in self.strength.items()}
 
-    def update(self, gaps: Mapping[str, float]) -> None:
+    def update(self, gaps: Mapping[str, float], progress: float) -> None:
         """One step.
 
         Args:
           gaps: Task → FPR gap on validation at the task's decision threshold.
+          progress: Share of the training's steps that is done, in [0, 1].
         """
+        self._warming_up = progress <= _WARM_UP
+        if self._warming_up:
+            return
         for task, aim in self._aims.items():
             error = min((gaps[task] - aim) / self.targets[task], _FAR)
-            updates = self._updates[task]
-            if error > 0 or updates > 0:
-                updates.assign_add(1)
-            age = 1 + float(updates.numpy()) / _AGE
+            if (error > 0) != bool(self._missed[task].numpy()):
+                self._missed[task].assign(error > 0)
+                self._changes[task].assign_add(1)
+            age = 1 + max(float(self._changes[task].numpy()), 0.0)
             gain = _UP / math.sqrt(age) if error > 0 else _DOWN / age
             level = float(self._levels[task].numpy()) + gain * error
             level = float(np.clip(level, 0.0, self._level(task, self.most)))
@@ -97,11 +111,14 @@ class DualAscent(tf.Module):
             self.strength[task].assign(min(self._scales[task] * math.expm1(level), self.most))
 
     def end_epoch(self) -> bool:
-        """Begins a new epoch; says whether λ moved so little in the one that ends that the network had time to follow."""
+        """Begins a new epoch; says whether λ moved so little in the one that ends that the network had time to follow.
+
+        Where it has not begun to move, it is still to.
+        """
         moved = [abs(float(self._levels[t].numpy()) - float(self._epoch_levels[t].numpy())) for t in self.targets]
         for task, level in self._levels.items():
             self._epoch_levels[task].assign(level)
-        return max(moved) <= _SETTLED
+        return not self._warming_up and max(moved) <= _SETTLED
 
     def excess(self, gaps: Mapping[str, float]) -> float:
         """The largest ratio of a gap to its target: all targets are held where it is at most 1."""
@@ -127,7 +144,7 @@ def updates_at(steps: int, epochs: int, batch_size: int, validation_rows: int) -
       batch_size: Rows of a step.
       validation_rows: That an update scores.
     """
-    apart = max(_STEPS_BETWEEN, math.ceil(validation_rows / batch_size))
+    apart = max(_STEPS_BETWEEN, math.ceil(validation_rows / (_STEP_COST * batch_size)))
     count = min(math.ceil(_UPDATES / epochs), max(steps // apart, 1))
     return sorted({round(steps * (index + 1) / count) for index in range(count)})
 

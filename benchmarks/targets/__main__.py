@@ -28,7 +28,8 @@ _NUMBERS = ("share", "asked", "validation", "test", "lower", "upper", "error", "
 
 def run_data(name: str, data: DataSet, loss: str, seeds: int, start: float, path: Path, console: Console) -> None:
     """Trains one data set's cases and writes their rows."""
-    part = PARTS[name]
+    source = cases.DATA[name]
+    part = PARTS[source.part]
     where = experiment_folder("mtaf") / part.data
     train = functools.partial(
         train_cases, data=data, folder=where, report=functools.partial(console.print, markup=False, highlight=False)
@@ -36,7 +37,7 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, start: float, path
     plain = list(cases.plain_runs(data.run, seeds, part.group))
     results = train([run.case for run in plain])
     gaps = cases.plain_gaps(plain, results)
-    targets = list(cases.target_runs(data.run, gaps, loss, seeds, part.group, start))
+    targets = list(cases.target_runs(data.run, gaps, loss, seeds, part.group, start, source.epochs))
     results |= train([run.case for run in targets])
     merge_rows(path, rows(name, loss, [*plain, *targets], results, data), list(cases.DATA), ("dataset", "loss"))
 
@@ -58,7 +59,7 @@ def main(size: str, names: tuple[str, ...], loss: str, start: float, folder: Pat
         )
     console, path = Console(), folder / "targets.csv"
     for name in () if redraw else names or cases.DATA:
-        run_data(name, running.prepared(PARTS[name], console), loss, SEEDS[size], start, path, console)
+        run_data(name, running.prepared(PARTS[cases.DATA[name].part], console), loss, SEEDS[size], start, path, console)
     found = read_rows(path)
     numbers = {column: found[column].replace("", "nan").astype(float) for column in _NUMBERS}
     report.write(found.assign(**numbers), table, HERE.parent / "mtaf" / "results")

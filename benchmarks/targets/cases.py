@@ -11,8 +11,27 @@ from models.settings import TrainerSettings
 from pipeline.config import RunSettings
 from pipeline.experiments.cases import Case, CaseResult
 
-# Parts of `benchmarks/mtaf`, whose prepared data, plain models and grids are taken.
-DATA = ("adult", "lsac", "kuairand", "kuairand-activity")
+
+class Source(NamedTuple):
+    """Where an entry of the tables comes from.
+
+    Attributes:
+      part: Of `benchmarks/mtaf`, whose prepared data, plain models and grid are taken.
+      epochs: Of the trainings with a target; None = as many as the part's.
+    """
+
+    part: str
+    epochs: Optional[int] = None
+
+
+DATA = {
+    "adult": Source("adult"),
+    "lsac": Source("lsac"),
+    "kuairand": Source("kuairand"),
+    "kuairand-long": Source("kuairand", epochs=9),
+    "kuairand-activity": Source("kuairand-activity"),
+    "kuairand-activity-long": Source("kuairand-activity", epochs=9),
+}
 MODES = ("vanilla", "mtaf")
 # Of the gap that the model without a fairness loss has on validation.
 SHARES = (0.75, 0.5, 0.25)
@@ -66,6 +85,7 @@ def target_runs(
     seeds: int,
     group: Optional[str] = None,
     start: float = START,
+    epochs: Optional[int] = None,
 ) -> Iterator[Run]:
     """Every mode with every share of ``gaps``.
 
@@ -76,15 +96,18 @@ def target_runs(
       seeds: How many, from 1.
       group: Whose gaps are bounded; None = the first.
       start: The first λ.
+      epochs: Of the trainings; None = the data set's.
     """
+    length = "" if epochs is None else f"-e={epochs}"
     for mode in MODES:
         for share in SHARES:
             asked = {task: rounded(share * gap) for task, gap in gaps.items()}
             for seed in range(1, seeds + 1):
                 plain = trainer(run, Setting(mode, loss, start), seed, group).model_dump()
                 fairness = {**plain["fairness"], "target_gap": asked}
-                settings = TrainerSettings.model_validate({**plain, "fairness": fairness})
-                name = f"target-{mode}-{loss}-{share:g}-from={start:g}{_suffix(group)}-s{seed}"
+                training = plain["training"] if epochs is None else {**plain["training"], "epochs": epochs}
+                settings = TrainerSettings.model_validate({**plain, "fairness": fairness, "training": training})
+                name = f"target-{mode}-{loss}-{share:g}-from={start:g}{length}{_suffix(group)}-s{seed}"
                 yield Run(mode, share, asked, seed, Case(name, settings))
 
 

@@ -16,7 +16,7 @@ from benchmarks.mtaf.compare import FIGURES, REFERENCE, by_seed
 from benchmarks.mtaf.grid import NONE
 from benchmarks.plots import figure, save, styles
 from benchmarks.tables import markdown, mean_interval, replace_between_marks, show
-from benchmarks.targets.cases import MODES
+from benchmarks.targets.cases import DATA, MODES
 from pipeline.frontier.pareto import dominated, pareto, with_intervals
 
 _LOOKS = styles(MODES)
@@ -136,7 +136,7 @@ def tasks(table: pd.DataFrame) -> list[str]:
 
 def grid_points(grids: Path, dataset: str, mode: str, loss: str) -> Optional[np.ndarray]:
     """ARE and ARFG of the grid of a mode and loss on shared bottom, with λ = 0: float [settings, seeds, 2]."""
-    table = grid.read(grids, dataset)
+    table = grid.read(grids, DATA[dataset].part)
     if table is None:
         return None
     own = (table["network"] == "shared_bottom") & (table["thresholds"] == "validation") & (table["head_ratio"] == 1.0)

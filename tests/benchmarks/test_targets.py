@@ -51,17 +51,19 @@ def trained(scores, gaps, *, strengths=(0.5, 2.0), kept=2):
 
 @pytest.mark.parametrize("name", cases.DATA)
 def test_every_target_can_be_trained_and_bounds_the_gap_of_the_parts_group(name):
-    part = PARTS[name]
+    source = cases.DATA[name]
+    part = PARTS[source.part]
     run = running.settings_of(part)
     gaps = {task.name: 0.123 for task in run.tasks}
-    found = list(cases.target_runs(run, gaps, "correlation", 2, part.group))
+    found = list(cases.target_runs(run, gaps, "correlation", 2, part.group, epochs=source.epochs))
     assert len(found) == len({each.case.name for each in found}) == 2 * len(cases.MODES) * len(cases.SHARES)
     for each in found:
         check_combination(each.case.settings)
         fairness = each.case.settings.fairness
         assert fairness.target_gap == each.asked == dict.fromkeys(gaps, float(f"{each.share * 0.123:.2g}"))
         assert (fairness.mode, fairness.loss) == (each.series, "correlation")
-        assert each.case.settings.training.seed == each.seed
+        training = run.training.model_copy(update={"seed": each.seed, "epochs": source.epochs or run.training.epochs})
+        assert each.case.settings.training == training
         # The first one is the one that is measured.
         assert each.case.settings.groups[0] == (part.group or run.candidate().groups[0])
         assert fairness.group in (None, each.case.settings.groups[0])
@@ -73,6 +75,11 @@ def test_another_first_strength_is_another_case_and_its_rows_lie_elsewhere(setti
     assert not {run.case.name for run in one} & {run.case.name for run in other}
     refused = CliRunner().invoke(command.main, ["--data", "adult", "--start", "1"])
     assert refused.exit_code == 2 and "give --folder and --table" in refused.output
+
+
+def test_trainings_of_another_length_are_other_cases(settings):
+    one, other = (list(cases.target_runs(settings, {"income": 0.1}, "mmd", 1, epochs=epochs)) for epochs in (None, 9))
+    assert not {run.case.name for run in one} & {run.case.name for run in other}
 
 
 def test_plain_models_of_another_group_are_those_of_its_part():

@@ -37,33 +37,60 @@ def ascent(strength=1.0, tasks=("like",), **settings):
 def test_the_first_step_by_hand():
     """u = log(1 + λ/s) with s = 0.25; the aim is 0.09 of a target of 0.1."""
     up, variables = ascent(target_gap=0.1)
-    up.update({"like": 0.14})
-    # Upwards by 0.4 · (0.14 − 0.09)/0.1, in the first of eight updates that halve the squared step; downwards by 0.3.
-    assert float(variables["like"]) == pytest.approx(0.25 * (5 * math.exp(0.4 * 0.5 / math.sqrt(9 / 8)) - 1), rel=1e-6)
+    up.update({"like": 0.14}, 0.5)
+    # Upwards by 0.4 · (0.14 − 0.09)/0.1, downwards by 0.3.
+    assert float(variables["like"]) == pytest.approx(0.25 * (5 * math.exp(0.4 * 0.5) - 1), rel=1e-6)
     down, variables = ascent(target_gap=0.1)
-    down.update({"like": 0.04})
+    down.update({"like": 0.04}, 0.5)
     assert float(variables["like"]) == pytest.approx(0.25 * (5 * math.exp(-0.3 * 0.5) - 1), rel=1e-6)
+
+
+def test_steps_shrink_with_the_changes_of_sign_after_the_first_miss():
+    """u goes by 0.4 / √(1 + changes) upwards and 0.3 / (1 + changes) downwards, times the error."""
+    found, variables = ascent(target_gap=0.1)
+    level, steps = math.log(5), []
+    for gap in (0.04, 0.14, 0.14, 0.04, 0.04, 0.14):
+        found.update({"like": gap}, 0.5)
+        after = math.log1p(float(variables["like"]) / 0.25)
+        steps.append(after - level)
+        level = after
+    assert steps == pytest.approx([-0.15, 0.2, 0.2, -0.075, -0.075, 0.2 / math.sqrt(3)], abs=1e-6)
 
 
 def test_it_rests_at_the_aim_and_stays_between_zero_and_the_bound():
     rest, variables = ascent(target_gap=0.1, target_margin=0.2)
-    rest.update({"like": 0.08})
+    rest.update({"like": 0.08}, 0.5)
     assert float(variables["like"]) == pytest.approx(1.0)
     low, variables = ascent(target_gap=0.1)
     for _ in range(60):
-        low.update({"like": 0.0})
+        low.update({"like": 0.0}, 0.5)
     assert float(variables["like"]) == 0.0
     high, variables = ascent(target_gap=0.1, max_strength=5.0)
     for _ in range(60):
-        high.update({"like": 0.9})
+        high.update({"like": 0.9}, 0.5)
     assert float(variables["like"]) == 5.0
 
 
 def test_from_zero_it_rises():
     zero, variables = ascent(strength=0.0, target_gap=0.1)
     assert float(variables["like"]) == 0.0
-    zero.update({"like": 0.2})
+    zero.update({"like": 0.2}, 0.5)
     assert 0 < float(variables["like"]) < 0.25
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_it_waits_for_the_first_quarter_of_the_training_and_for_early_stopping(strength):
+    early, variables = ascent(strength=strength, target_gap=0.1)
+    for progress in (0.0, 0.1, 0.25):
+        early.update({"like": 0.5}, progress)
+        assert float(variables["like"]) == strength
+        # Nothing has moved, and yet it may.
+        assert not early.end_epoch()
+    early.update({"like": 0.5}, 0.26)
+    later, other = ascent(strength=strength, target_gap=0.1)
+    later.update({"like": 0.5}, 1.0)
+    # What came before has left no trace.
+    assert float(variables["like"]) == float(other["like"]) > strength
 
 
 @pytest.mark.parametrize("scale", [0.02, 1.0, 40.0])
@@ -71,7 +98,7 @@ def test_it_finds_the_strength_of_a_known_curve_whatever_its_scale(scale):
     """gap = 0.2 / (1 + λ/scale): 0.05 is held from λ = 3 scale on; the aim, 0.045, is at 3.44."""
     found, variables = ascent(target_gap=0.05, max_strength=1000.0)
     for _ in range(60):
-        found.update({"like": 0.2 / (1 + float(variables["like"]) / scale)})
+        found.update({"like": 0.2 / (1 + float(variables["like"]) / scale)}, 0.5)
     assert 3 * scale < float(variables["like"]) < 3.9 * scale
 
 
@@ -85,20 +112,20 @@ def test_with_noise_most_gaps_hold_the_target():
             gap = abs(0.2 / (1 + float(variables["like"]) / 0.3) + noise.normal(0, 0.017))
             if step >= 40:
                 held.append(gap <= 0.05)
-            found.update({"like": gap})
+            found.update({"like": gap}, 0.5)
     assert 0.6 < np.mean(held) < 0.95
 
 
 def test_tasks_without_a_target_keep_their_strength():
     some, variables = ascent(tasks=("like", "click"), target_gap={"click": 0.05})
-    some.update({"like": 0.9, "click": 0.9})
+    some.update({"like": 0.9, "click": 0.9}, 0.5)
     assert float(variables["like"]) == 1.0 < float(variables["click"])
     assert some.strengths().keys() == {"click"} and some.excess({"like": 0.9, "click": 0.1}) == pytest.approx(2)
 
 
 def test_an_epoch_in_which_it_moved_far_does_not_count_for_early_stopping():
     moving, _ = ascent(target_gap=0.05)
-    moving.update({"like": 0.5})
+    moving.update({"like": 0.5}, 0.5)
     assert not moving.end_epoch()
     # Nothing moved since.
     assert moving.end_epoch()
@@ -109,7 +136,7 @@ def test_an_epoch_in_which_it_moved_far_does_not_count_for_early_stopping():
     [
         (100, 32, 64, 100, [100]),
         (100, 8, 64, 100, [25, 50, 75, 100]),
-        (100, 6, 64, 2560, [50, 100]),
+        (100, 6, 64, 7680, [50, 100]),
         (15, 1, 64, 100, [15]),
         (1, 1, 64, 10**6, [1]),
         (1000, 1, 64, 64, [round(1000 * i / 32) for i in range(1, 33)]),
@@ -246,7 +273,7 @@ def world(tmp_path_factory, request):
     return conftest.transform_rows(folder, conftest.make_rows(4000, 5), conftest.make_rows(3000, 6))
 
 
-TRAINING = {"epochs": 8, "batch_size": 128, "learning_rate": 0.01}
+TRAINING = {"epochs": 12, "batch_size": 128, "learning_rate": 0.01}
 
 
 @pytest.mark.parametrize(
@@ -261,7 +288,7 @@ def test_asked_for_gaps_are_held_on_validation(make_settings, world, tmp_path, f
     unconstrained = max(
         figures["validation"]["fpr_gap"] for figures in free["history"][free["kept_epoch"] - 1]["tasks"].values()
     )
-    assert unconstrained > 0.2
+    assert unconstrained > 0.19
     settings = make_settings(training=TRAINING, fairness={**fairness, "target_gap": 0.1})
     lines = []
     found, _ = run(settings, world, tmp_path / "held", lines.append)

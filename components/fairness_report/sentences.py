@@ -53,11 +53,16 @@ def bound_sentence(result: BoundResult, details: Details) -> Sentence:
     if bound.end and math.isnan(result.compared):
         sentence += [("text", f"; {bound.end} end unbounded")]
     elif bound.end:
-        sentence += [("text", f"; {bound.end} end "), ("figure", in_unit(bound.name.metric, result.compared))]
+        sentence += [
+            ("text", f"; {bound.end} end "),
+            ("figure", in_unit(bound.name.metric, result.compared, None if result.ok else bound.limit)),
+        ]
     return sentence
 
 
-def gap_sentence(task: str, kind: str, details: Details, model: str = CANDIDATE) -> Optional[Sentence]:
+def gap_sentence(
+    task: str, kind: str, details: Details, model: str = CANDIDATE, limit: Optional[float] = None
+) -> Optional[Sentence]:
     """Who stands worst in a task: "women in *click*: 4.1 points more false positives than men, from 1,203 negatives".
 
     Args:
@@ -65,6 +70,7 @@ def gap_sentence(task: str, kind: str, details: Details, model: str = CANDIDATE)
         kind: ``fpr`` or ``tpr``.
         details: Details of a group key.
         model: Whose gap.
+        limit: That the gap is told from.
 
     Returns:
         The sentence without its limit and count; None where there is no gap to speak of.
@@ -78,7 +84,7 @@ def gap_sentence(task: str, kind: str, details: Details, model: str = CANDIDATE)
         ("text", " in "),
         ("task", task),
         ("text", ": "),
-        ("figure", points(gap["value"])),
+        ("figure", points(gap["value"], limit)),
         ("text", f" {_HURT[kind]} "),
         ("group", other),
     ]
@@ -99,45 +105,50 @@ def _sides(gap: dict[str, Any], kind: str) -> tuple[str, str]:
 def _measured(result: BoundResult, details: Details) -> Sentence:
     bound, metric, task = result.bound, result.bound.name.metric, result.bound.name.task
     limit: Sentence = [("text", ", at least " if bound.is_minimum else ", limit "), ("figure", limit_text(bound))]
+    # An end of the interval is what is held against the limit where the bound names one.
+    told_from = None if bound.end or result.ok else bound.limit
     if metric == "negative_transfer_count":
         return [*_subject(bound, details), ("text", ": "), ("figure", f"{result.value:,.0f}"), *limit,
                 *_tasks(" (surely ", harmed(details)[0]), *_tasks(" (possibly ", harmed(details)[1])]  # fmt: skip
     if task is None:
-        figure = in_unit(metric, result.value)
+        figure = in_unit(metric, result.value, told_from)
         against = " against single-task models" if metric == "delta_p" else " times those of single-task models"
         return [*_subject(bound, details), ("text", ": "), ("figure", figure), ("text", against), *limit,
                 *_worst_ratio(bound, details)]  # fmt: skip
     if metric == "error_difference":
         more = "more" if result.value > 0 else "fewer"
-        return [*_subject(bound, details), ("text", ": "), ("figure", points(abs(result.value))),
+        return [*_subject(bound, details), ("text", ": "), ("figure", points(abs(result.value), told_from)),
                 ("text", f" {more} wrong predictions than the single-task model"), *limit]  # fmt: skip
     if metric in ("fpr_gap", "tpr_gap"):
-        sentence = gap_sentence(task, metric[:3], details)
+        sentence = gap_sentence(task, metric[:3], details, limit=told_from)
         assert sentence is not None
         return [*sentence, *limit, *gap_evidence(task, metric[:3], details)]
     if metric in ("fpr_gap_ratio", "tpr_gap_ratio"):
         sentence = gap_sentence(task, metric[:3], details)
         assert sentence is not None
         base = details["tasks"][task][BASELINE]["gaps"][metric[:3]]["value"]
-        return [*sentence, ("text", ", "), ("figure", f"{result.value:.3f}"),
+        return [*sentence, ("text", ", "), ("figure", in_unit(metric, result.value, told_from)),
                 ("text", " times the gap of the single-task model ("), ("figure", points(base)), ("text", ")"), *limit,
                 *gap_evidence(task, metric[:3], details)]  # fmt: skip
     subject: Sentence = [*_subject(bound, details), ("text", ": ")]
     if metric.startswith("worst_"):
-        return [*subject, *worst_parts(metric, details["tasks"][task][CANDIDATE]["worst"][metric], limit)]
+        return [*subject, *worst_parts(metric, details["tasks"][task][CANDIDATE]["worst"][metric], limit, told_from)]
     rows = "negatives" if metric == "min_negatives" else "positives"
     return [*subject, ("figure", f"{result.value:,.0f}"), ("text", f" known {rows}"), *limit]
 
 
-def worst_parts(metric: str, worst: dict[str, Any], limit: Optional[Sentence] = None) -> Sentence:
+def worst_parts(
+    metric: str, worst: dict[str, Any], limit: Optional[Sentence] = None, told_from: Optional[float] = None
+) -> Sentence:
     """What stands behind a defined worst group or cell: "24.1 % wrong predictions, from 1,203 negatives".
 
     Args:
         metric: Its name.
         worst: Its details.
         limit: Parts that come before the rows.
+        told_from: The limit, as a number.
     """
-    value = ("figure", in_unit(metric, worst["value"]))
+    value = ("figure", in_unit(metric, worst["value"], told_from))
     if "of" in worst:
         return [value, ("text", " wrong predictions"), *(limit or []), ("text", ", from "),
                 ("figure", f"{worst['of']:,}"), ("text", f" {worst['side'] or 'rows'}")]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Optional
 
 from components.tradeoff_metrics.bounds import Bound
 
@@ -16,14 +17,18 @@ _UNITS = {
 }
 
 
-def points(difference: float) -> str:
-    """A difference of rates in percentage points: 0.0412 → "4.1 points"."""
-    return f"{100 * difference:.1f} points"
+# Digits that are added at most to tell a value from its limit.
+_MORE = 9
+
+
+def points(difference: float, limit: Optional[float] = None) -> str:
+    """A difference of rates in percentage points: 0.0412 → "4.1 points"; ``limit`` as in ``with_unit``."""
+    return with_unit(difference, "points", limit)
 
 
 def percent(rate: float) -> str:
     """A rate in percent: 0.2503 → "25.0 %"."""
-    return f"{100 * rate:.1f} %"
+    return with_unit(rate, "percent")
 
 
 def unit(metric: str) -> str:
@@ -33,21 +38,34 @@ def unit(metric: str) -> str:
     return _UNITS.get(metric, "ratio")
 
 
-def in_unit(metric: str, value: float) -> str:
-    """A value in its metric's unit."""
-    return with_unit(value, unit(metric))
+def in_unit(metric: str, value: float, limit: Optional[float] = None) -> str:
+    """A value in its metric's unit; ``limit`` as in ``with_unit``."""
+    return with_unit(value, unit(metric), limit)
 
 
-def with_unit(value: float, name: str) -> str:
-    """A value as a reader expects it: points, percent, a change in percent, a count or a ratio."""
-    text = {
-        "points": points(value),
-        "percent": percent(value),
-        "change": f"{value:.1f} %",
-        "count": f"{value:,.0f}",
-        "ratio": f"{value:.3f}",
-    }[name]
+def with_unit(value: float, name: str, limit: Optional[float] = None) -> str:
+    """A value as a reader expects it: points, percent, a change in percent, a count or a ratio.
+
+    Args:
+        value: The figure.
+        name: Of the unit.
+        limit: What the value is held against; it gets as many digits as tell it from that: 1.0502 is not 1.050 beside 1.05.
+    """
+    text = _with_digits(value, name, 0)
+    if limit is not None and value != limit:
+        more = next((n for n in range(_MORE) if _with_digits(value, name, n) != _with_digits(limit, name, n)), _MORE)
+        text = _with_digits(value, name, more)
     return text.replace("-", "−")
+
+
+def _with_digits(value: float, name: str, more: int) -> str:
+    return {
+        "points": f"{100 * value:.{1 + more}f} points",
+        "percent": f"{100 * value:.{1 + more}f} %",
+        "change": f"{value:.{1 + more}f} %",
+        "count": f"{value:,.0f}",
+        "ratio": f"{value:.{3 + more}f}",
+    }[name]
 
 
 def limit_text(bound: Bound) -> str:

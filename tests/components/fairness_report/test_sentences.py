@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -99,6 +100,31 @@ def test_changes_against_single_task_models() -> None:
         bound_sentence(result("negative_transfer_count_max", "negative_transfer_count", 1, 0, None), details())
     )
     assert sentence == "Tasks that are surely worse than their single-task model: 1, limit 0 (surely *click*)"
+
+
+@pytest.mark.parametrize(
+    ("setting", "metric", "value", "limit", "expected"),
+    [
+        ("are_max", "are", 1.05021, 1.05, "1.0502 times"),
+        ("are_max", "are", 1.0500004, 1.05, "1.0500004 times"),
+        ("delta_p_min", "delta_p", -5.02, -5, "−5.02 % against"),
+        ("error_difference_max", "error_difference", 0.00504, 0.005, "0.504 points more"),
+    ],
+)
+def test_a_figure_beyond_its_limit_has_as_many_digits_as_show_it(
+    setting: str, metric: str, value: float, limit: float, expected: str
+) -> None:
+    task = "click" if metric == "error_difference" else None
+    found = result(setting, metric, value, limit, task)
+    assert expected in plain(bound_sentence(found, details()))
+    held = plain(bound_sentence(dataclasses.replace(found, ok=True), details()))
+    assert expected not in held and in_unit(metric, value).split()[0] in held
+
+
+def test_the_end_beyond_its_limit_has_as_many_digits_as_show_it() -> None:
+    found = result("are_max", "are", 1.05001, 1.05, None, on_interval=True, upper=1.05002)
+    sentence = plain(bound_sentence(found, details()))
+    assert "1.050 times" in sentence and sentence.endswith("; upper end 1.05002")
 
 
 def test_the_lower_end_of_a_minimum_is_named() -> None:

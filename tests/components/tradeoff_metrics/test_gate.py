@@ -212,6 +212,14 @@ def test_ratios_are_told_with_both_models_and_means_with_each_task(tmp_path):
     assert "baseline `f` 0.4 (40 of 100 negatives) against `m` 0.1 (10 of 100 negatives)" in ratio
 
 
+def test_a_figure_beyond_its_bound_has_as_many_digits_as_show_it(tmp_path):
+    """20 of 150 rows of the worst group are wrong: 0.13333…"""
+    (reason,) = judge(tmp_path, GateSettings(worst_group_error_max={"like": 0.1333})).reasons
+    assert "is 0.13333 [0.088, 0.197], above the bound 0.1333: `f` 0.1333 (20 of 150 rows)" in reason
+    (held,) = judge(tmp_path, GateSettings(worst_group_error_max={"like": 0.13334})).bounds
+    assert "is 0.1333 [0.088, 0.197], within the bound 0.13334" in held.sentence
+
+
 def test_on_interval_the_upper_end_is_compared(tmp_path):
     gate = GateSettings(on="interval", fpr_gap_max=0.2)
     result = judge(tmp_path, gate)

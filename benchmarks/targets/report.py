@@ -239,7 +239,7 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
     panels = list(asked.groupby(["dataset", "loss", "task"], sort=False))
     if not panels:
         return
-    with _panels(len(panels), 4, (2.7, 2.6)) as (made, axes):
+    with _panels(len(panels), 4, (2.7, 2.7)) as (made, axes):
         for panel, ((dataset, loss, task), own) in zip(axes.flat, panels, strict=False):
             plain = table[(table["dataset"] == dataset) & (table["task"] == task) & (table["series"] == NONE)]
             plain = plain[plain["loss"] == loss]
@@ -258,7 +258,7 @@ def draw_gaps(table: pd.DataFrame, path: Path) -> None:
                     alpha=0.8,
                     label=mode,
                 )
-            panel.set_title(f"{dataset}, {loss}, {task}", fontsize=8)
+            panel.set_title(f"{dataset}, {loss}\n{task}", fontsize=8)
             panel.set_xlabel("FPR gap asked for")
         for line in axes:
             line[0].set_ylabel("FPR gap on test")

@@ -245,7 +245,10 @@ def _sentence(task: str, group: str, found: Mapping[str, Any]) -> str:
         )
         return f"target_gap {found['asked']:g} of `{task}` was held on validation: {reached}{doubt}"
     if found["at_bound"]:
-        advice = f"; λ ended at its bound {found['last_strength']:g} (`fairness.max_strength`)"
+        advice = (
+            f"; λ ended at its bound {found['last_strength']:g} (`fairness.max_strength`): raise that where the gap still "
+            "fell with λ, and ask for a larger gap or take another `fairness.loss` where it did not"
+        )
     else:
         advice = f"; λ ended at {found['last_strength']:.4g}, below its bound: more epochs may help"
     if found["asked"] < found["standard_error"]:

@@ -56,7 +56,8 @@ bench: environment
 	@$(PYTHON) -m benchmarks.sweep.speed
 	@$(PYTHON) -m benchmarks.mtaf --size $(SIZE)
 	@$(PYTHON) -m benchmarks.targets --size $(SIZE)
-	@$(PYTHON) -m benchmarks.targets --size $(SIZE) --data kuairand --data kuairand-activity --loss mmd
+	@$(PYTHON) -m benchmarks.targets --size $(SIZE) --data kuairand --data kuairand-long --data kuairand-activity \
+		--data kuairand-activity-long --loss mmd
 
 # Drafts the TFDV schema of a new dataset beside its YAML file.
 schema: environment

@@ -15,13 +15,19 @@ SELECTION_FIGURES = ("worst_group_error", "worst_cell_error")
 
 
 def epoch_line(record: Mapping[str, Any], epochs: int, best: bool) -> str:
-    """One line: the epoch, its time, both losses, and each task's validation figures and fairness terms."""
+    """One line: the epoch, its time, both losses, and each task's validation figures and fairness terms.
+
+    What comes before the first ``|`` is short enough for a terminal; the gaps that λ is learned from belong to it.
+    """
     loss = record["loss"]
     stage = f"{record['stage']}: " if "stage" in record else ""
     parts = [
         f"{stage}epoch {record['epoch'] + 1}/{epochs}  {record['seconds']:.1f} s  {record['rows_per_second']:,.0f} rows/s  "
         f"loss train {loss['train']:.4f} validation {loss['validation']:.4f}{' (best)' if best else ''}"
     ]
+    for task, figures in record["tasks"].items():
+        if "strength" in figures:
+            parts[0] += f"  {task}: FPR gap {figures['validation']['fpr_gap']:.4f} λ {figures['strength']:.3g}"
     for figure in SELECTION_FIGURES:
         if figure in record:
             parts.append(f"{figure.replace('_', ' ')} {record[figure]:.4f}")

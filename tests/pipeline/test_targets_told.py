@@ -27,5 +27,6 @@ def test_the_line_of_an_epoch_shows_the_strength() -> None:
         "loss": {"train": 0.6, "validation": 0.5},
         "tasks": {"like": {**figures, "strength": 0.31416}, "click": figures},
     }
-    like, click = epoch_line(record, 2, best=False).split("  |  ")[1:]
+    short, like, click = epoch_line(record, 2, best=False).split("  |  ")
+    assert short.endswith("validation 0.5000  like: FPR gap 0.1250 λ 0.314")
     assert like.endswith("FPR gap 0.1250 λ 0.3142") and "λ" not in click

@@ -170,13 +170,13 @@ def outcome(
     Returns:
       Task → ``asked``; ``achieved``, the gap on validation; ``standard_error`` and ``upper`` of it, see ``measured_gap``;
       ``held``; ``sure``, whether ``upper`` too is at most what was asked for; ``strength``, λ in the kept epoch;
-      ``last_strength``; ``at_bound``, whether that is the largest allowed; ``epoch``, from 1; ``sentence``, the same in
-      words.
+      ``last_strength``; ``at_bound``, whether that is the largest allowed; ``epoch``, from 1; ``strengths`` and
+      ``gaps``, λ and the gap on validation by epoch; ``sentence``, the outcome in words.
     """
     result = {}
     for task, asked in targets_of(settings, list(scores)).items():
         gap = measured_gap(scores[task], group, thresholds[task])
-        last = float(history[-1]["tasks"][task]["strength"])
+        path = [float(record["tasks"][task]["strength"]) for record in history]
         found = {
             "asked": asked,
             "achieved": gap.value,
@@ -184,10 +184,12 @@ def outcome(
             "upper": gap.upper,
             "held": gap.value <= asked,
             "sure": gap.upper <= asked,
-            "strength": float(history[kept]["tasks"][task]["strength"]),
-            "last_strength": last,
-            "at_bound": last >= settings.max_strength,
+            "strength": path[kept],
+            "last_strength": path[-1],
+            "at_bound": path[-1] >= settings.max_strength,
             "epoch": kept + 1,
+            "strengths": path,
+            "gaps": [float(record["tasks"][task]["validation"]["fpr_gap"]) for record in history],
         }
         result[task] = {**found, "sentence": _sentence(task, group, found)}
     return result

@@ -130,11 +130,12 @@ def _metric(kind: str, estimate: dict[str, Any], where: Optional[str] = None) ->
 def _considerations(card: ModelCardSettings, run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
     measured = [bound["plain"] for bound in summary["bounds"] if not bound["ok"]]
     verdict = "passed the gate" if summary["blessed"] else "was refused by the gate"
+    targets = [target["sentence"] for target in summary["target_gap"].values()]
     return _filled(
         users=_described(card.users),
         use_cases=_described(card.use_cases),
         limitations=_described([*card.limitations, *summary["warnings"], *summary["left_out"]]),
-        tradeoffs=_described([*card.tradeoffs, f"The model {verdict} of this run.", *measured]),
+        tradeoffs=_described([*card.tradeoffs, f"The model {verdict} of this run.", *measured, *targets]),
         ethical_considerations=[_given(risk) for risk in card.ethical_considerations],
     )
 

@@ -117,7 +117,7 @@ def _measured(result: BoundResult, details: Details) -> Sentence:
                 *_worst_ratio(bound, details)]  # fmt: skip
     if metric == "error_difference":
         more = "more" if result.value > 0 else "fewer"
-        return [*_subject(bound, details), ("text", ": "), ("figure", points(abs(result.value), told_from)),
+        return [*_subject(bound, details), ("text", ": "), ("figure", points(result.value, told_from).removeprefix("−")),
                 ("text", f" {more} wrong predictions than the single-task model"), *limit]  # fmt: skip
     if metric in ("fpr_gap", "tpr_gap"):
         sentence = gap_sentence(task, metric[:3], details, limit=told_from)

@@ -6,8 +6,8 @@ the bound failed), ``ok``, ``sentence`` with the evidence, and ``plain``, the sa
 ``pushed`` (path or null), ``group`` (the primary key), ``rows`` {split: n}, ``left_out`` (sentences on rows of the log that
 are in no split), ``arfg``, ``are``, ``delta_p`` (percent, higher is better) and ``negative_transfer_count`` {value,
 interval, reason}, ``negative_transfer`` {surely, possibly: tasks}, ``target_gap`` {task: asked, achieved (on validation),
-standard_error, upper, held, sure, strength, last_strength, at_bound, epoch, sentence}, ``settings``, ``warnings``, and
-``tasks``.
+standard_error, upper, held, sure, strength, last_strength, at_bound, epoch, strengths and gaps (by epoch), sentence},
+``settings``, ``warnings``, and ``tasks``.
 
 Per task: ``threshold``, ``error``, ``fpr_gap`` and ``tpr_gap``, each {baseline, model, ratio} of {value, interval, reason};
 ``auc`` {baseline, model}; ``error_difference`` {model}; ``worst_group_error``, ``worst_group_auc``, ``worst_cell_error`` and

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Optional
 
 from components.tradeoff_metrics.bounds import Bound
+from components.tradeoff_metrics.digits import told_from
 
+# Unit → a value and how many digits it gets beyond the usual ones → text.
+_FORMS: dict[str, Callable[[float, int], str]] = {
+    "points": lambda value, more: f"{100 * value:.{1 + more}f} points",
+    "percent": lambda value, more: f"{100 * value:.{1 + more}f} %",
+    "change": lambda value, more: f"{value:.{1 + more}f} %",
+    "count": lambda value, _: f"{value:,.0f}",
+    "ratio": lambda value, more: f"{value:.{3 + more}f}",
+}
 _UNITS = {
     "fpr_gap": "points",
     "tpr_gap": "points",
@@ -15,10 +25,6 @@ _UNITS = {
     "worst_cell_error": "percent",
     "delta_p": "change",
 }
-
-
-# Digits that are added at most to tell a value from its limit.
-_MORE = 9
 
 
 def points(difference: float, limit: Optional[float] = None) -> str:
@@ -49,31 +55,26 @@ def with_unit(value: float, name: str, limit: Optional[float] = None) -> str:
     Args:
         value: The figure.
         name: Of the unit.
-        limit: What the value is held against; it gets as many digits as tell it from that: 1.0502 is not 1.050 beside 1.05.
+        limit: What the value is held against; it gets as many digits as tell it from that.
     """
-    text = _with_digits(value, name, 0)
-    if limit is not None and value != limit:
-        more = next((n for n in range(_MORE) if _with_digits(value, name, n) != _with_digits(limit, name, n)), _MORE)
-        text = _with_digits(value, name, more)
-    return text.replace("-", "−")
-
-
-def _with_digits(value: float, name: str, more: int) -> str:
-    return {
-        "points": f"{100 * value:.{1 + more}f} points",
-        "percent": f"{100 * value:.{1 + more}f} %",
-        "change": f"{value:.{1 + more}f} %",
-        "count": f"{value:,.0f}",
-        "ratio": f"{value:.{3 + more}f}",
-    }[name]
+    return told_from(_FORMS[name], value, limit).replace("-", "−")
 
 
 def limit_text(bound: Bound) -> str:
     """A bound's limit in its metric's unit, with no more digits than it was given; points stand without their word."""
     name, limit = unit(bound.name.metric), bound.limit
     if name in ("points", "percent"):
-        hundredths = 100 * limit
-        text = f"{hundredths:.1f}" if math.isclose(hundredths, round(hundredths, 1)) else f"{hundredths:.3g}"
+        text = _hundredths(limit)
     else:
         text = f"{limit:,.0f}" if name == "count" else f"{limit:g}"
     return (f"{text} %" if name in ("percent", "change") else text).replace("-", "−")
+
+
+def given_points(given: float) -> str:
+    """A difference of rates that a person has set, with no more digits than it was given: 0.0125 → "1.25 points"."""
+    return f"{_hundredths(given)} points"
+
+
+def _hundredths(given: float) -> str:
+    hundredths = 100 * given
+    return f"{hundredths:.1f}" if math.isclose(hundredths, round(hundredths, 1)) else f"{hundredths:.3g}"

@@ -7,6 +7,7 @@ from typing import Any, Optional
 from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.rates_section import ratio_name
 from components.fairness_report.sentences import Sentence, bound_sentence, gap_evidence, gap_sentence, worst_parts
+from components.fairness_report.targets_section import targets_data
 from components.fairness_report.units import unit
 from components.tradeoff_metrics.transfer import harmed
 
@@ -49,6 +50,7 @@ def verdict_data(run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
         "largest": [found for task in run.settings.task_names if (found := _largest_gap(task, run))],
         "widened": widened_gaps(run),
         "transfer": transfer(run),
+        "targets": targets_data(summary),
         "worst": [found for task in run.settings.task_names if (found := _worst_cell(task, run))],
     }
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Optional
+from typing import Any
 
 from components.tradeoff_metrics.accumulator import MODELS
 from components.tradeoff_metrics.bounds import Bound, BoundResult
+from components.tradeoff_metrics.digits import told_from
 from components.tradeoff_metrics.names import MetricName
 from components.tradeoff_metrics.transfer import harmed
 
@@ -43,21 +44,17 @@ def sentence(result: BoundResult, details: Details) -> str:
         )
     relation = "within" if result.ok else ("below" if bound.is_minimum else "above")
     lower, upper = (
-        _told_from(end, bound.limit if bound.end == name and not result.ok else None)
+        told_from(_form, end, bound.limit if bound.end == name and not result.ok else None)
         for name, end in (("lower", result.lower), ("upper", result.upper))
     )
     interval = "" if math.isnan(result.lower) else f" [{lower}, {upper}]"
     compares = f"; its {bound.end} end is" if bound.end else ","
-    shown = _told_from(value, None if bound.end or result.ok else bound.limit)
+    shown = told_from(_form, value, None if bound.end or result.ok else bound.limit)
     return f"{what} is {shown}{interval}{compares} {relation} the bound {limit}{_evidence(bound, details)}"
 
 
-def _told_from(value: float, limit: Optional[float]) -> str:
-    """Four digits, or as many more as tell the value from what it is held against."""
-    digits = 4
-    while limit is not None and value != limit and digits < 17 and float(f"{value:.{digits}g}") == limit:
-        digits += 1
-    return f"{value:.{digits}g}"
+def _form(value: float, more: int) -> str:
+    return f"{value:.{4 + more}g}"
 
 
 def _subject(bound: Bound) -> str:

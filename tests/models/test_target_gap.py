@@ -207,12 +207,16 @@ def test_a_gap_of_nothing_still_has_an_upper_bound():
     ],
 )
 def test_the_outcome_is_told_in_words(asked, last, words):
-    history = [{"tasks": {"like": {"strength": 1.5}}}, {"tasks": {"like": {"strength": last}}}]
+    history = [
+        {"tasks": {"like": {"strength": strength, "validation": {"fpr_gap": gap}}}}
+        for strength, gap in ((1.5, 0.2), (last, 0.3))
+    ]
     settings = FairnessSettings(mode="vanilla", target_gap=asked)
     (found,) = outcome(settings, history, 0, {"like": scores(1)}, {"like": 0.5}, "g").values()
     assert found["sure"] == (found["upper"] <= asked) and found["achieved"] < found["upper"]
     assert found["held"] == (found["achieved"] <= asked) and found["strength"] == 1.5 and found["last_strength"] == last
     assert found["epoch"] == 1 and found["at_bound"] == (last == 100.0)
+    assert (found["strengths"], found["gaps"]) == ([1.5, last], [0.2, 0.3])
     assert re.search(words, found["sentence"])
 
 
@@ -298,6 +302,9 @@ def test_asked_for_gaps_are_held_on_validation(make_settings, world, tmp_path, f
         # The block is about the exported weights, at the exported threshold.
         assert target["achieved"] == pytest.approx(kept["tasks"][task]["validation"]["fpr_gap"])
         assert target["strength"] == kept["tasks"][task]["strength"] > 0
+        # Its path: as long as the training, 0 at first, at the kept epoch what was kept.
+        assert len(target["strengths"]) == len(target["gaps"]) == len(found["history"]) and target["strengths"][0] == 0
+        assert target["gaps"][found["kept_epoch"] - 1] == pytest.approx(target["achieved"])
         assert target["sentence"] in lines
     # Of the epochs that hold all targets, it is the most accurate.
     losses = [

@@ -151,7 +151,7 @@ def test_dropped_rows_and_rows_without_a_match_are_counted() -> None:
 
 def test_what_became_of_the_targets_is_the_candidates(run: Any, summary: dict[str, Any]) -> None:
     assert summary["target_gap"] == {}
-    block = {"like": {"asked": 0.1, "achieved": 0.08, "held": True}}
+    block = {"like": {"asked": 0.1, "achieved": 0.08, "held": True, "strengths": [0.0, 0.3]}}
     training = {model: dict(content) for model, content in run.training.items()}
     training[next(iter(training))]["target_gap"] = block
     found = compose(dataclasses.replace(run, training=training))

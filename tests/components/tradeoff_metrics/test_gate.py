@@ -216,6 +216,9 @@ def test_a_figure_beyond_its_bound_has_as_many_digits_as_show_it(tmp_path):
     """20 of 150 rows of the worst group are wrong: 0.13333…"""
     (reason,) = judge(tmp_path, GateSettings(worst_group_error_max={"like": 0.1333})).reasons
     assert "is 0.13333 [0.088, 0.197], above the bound 0.1333: `f` 0.1333 (20 of 150 rows)" in reason
+    # A limit of five digits that four do not tell from the figure.
+    (reason,) = judge(tmp_path, GateSettings(worst_group_error_max={"like": 0.13332})).reasons
+    assert "is 0.13333 [0.088, 0.197], above the bound 0.13332" in reason
     (held,) = judge(tmp_path, GateSettings(worst_group_error_max={"like": 0.13334})).bounds
     assert "is 0.1333 [0.088, 0.197], within the bound 0.13334" in held.sentence
 

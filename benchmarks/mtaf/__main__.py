@@ -30,9 +30,14 @@ HERE = Path(__file__).resolve().parent
     type=click.Path(path_type=Path, file_okay=False),
     help="for tables of trainings; those of the minimum are committed, those of the full size go to runs/",
 )
-@click.option("--table", "readme", type=click.Path(path_type=Path, dir_okay=False), default=HERE / "README.md")
+@click.option(
+    "--table",
+    "readme",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="file whose tables are rewritten: README.md with the minimum, one beside the results with the full size",
+)
 def main(
-    size: str, names: tuple[str, ...], minutes: float | None, draw: bool, folder: Path | None, readme: Path
+    size: str, names: tuple[str, ...], minutes: float | None, draw: bool, folder: Path | None, readme: Path | None
 ) -> None:
     """Reproduces MTA-F."""
     from benchmarks.experiment import experiment_folder
@@ -49,6 +54,11 @@ def main(
                 noise.run(cast(Size, size), console, click.echo, folder)
             else:
                 running.run_parts([PARTS[name]], cast(Size, size), console, click.echo, folder, until)
+    if readme is None:
+        readme = HERE / "README.md" if size == "minimum" else folder / "README.md"
+        readme.parent.mkdir(parents=True, exist_ok=True)
+        if not readme.exists():
+            readme.write_text(report.tables_alone((HERE / "README.md").read_text()))
     plots = readme.parent / "plots" if size == "minimum" else folder / "plots"
     report.write(folder, readme, plots, cast(Size, size))
 

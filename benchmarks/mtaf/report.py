@@ -50,11 +50,25 @@ def write(folder: Path, readme: Path, plots: Path, size: Size = "minimum") -> No
         "many": lambda: by_setting(found, ("kuairand", "kuairand-activity")),
         "noise": lambda: noise(folder),
     }
-    for mark, lines in sections.items():
-        replace_between_marks(readme, mark, lines())
+    # All of them before the first is written: what cannot be told leaves the file as it was.
+    for mark, lines in {mark: lines() for mark, lines in sections.items()}.items():
+        replace_between_marks(readme, mark, lines)
     points = readme.with_name("points.md")
     points.write_text("\n".join(all_points(found)) + "\n")
     draw.draw(found, results.read(folder, "noise"), plots)
+
+
+def tables_alone(readme: str) -> str:
+    """The headings and marks of a README: a file for tables that its text does not speak of."""
+    kept, inside = [], False
+    for line in readme.splitlines():
+        if line.startswith("<!-- end of "):
+            inside = False
+        if line.startswith(("#", "<!-- ")) and not inside:
+            kept.append(line)
+        if line.startswith("<!-- ") and not line.startswith("<!-- end of "):
+            inside = True
+    return "\n\n".join(kept) + "\n"
 
 
 def runs(found: dict[str, pd.DataFrame], size: Size) -> list[str]:
@@ -126,12 +140,16 @@ def ratios(found: dict[str, pd.DataFrame]) -> list[str]:
     for name, table in found.items():
         if name not in FRONTIERS or table["head_ratio"].nunique() < 2:
             continue
-        one, every = (comparisons(table, "validation", ratio) for ratio in (1.0, None))
-        for (_, first), (_, second) in zip(one, every, strict=True):
-            cells = [
-                area(c.areas[s]) if s in c.areas else "" for s in ("mtaf", "mtaf_difference") for c in (first, second)
-            ]
-            lines.append([name, first.loss, *cells, area(first.areas["vanilla"])])
+        # Of what is not trained yet there is no area.
+        one, every = (
+            {(network, compared.loss): compared.areas for network, compared in comparisons(table, "validation", ratio)}
+            for ratio in (1.0, None)
+        )
+        for (network, loss), areas in every.items():
+            first = one.get((network, loss), {})
+            shown = [(by, series) for series in ("mtaf", "mtaf_difference") for by in (first, areas)]
+            cells = [area(by[series]) if series in by else "" for by, series in [*shown, (areas, "vanilla")]]
+            lines.append([name, loss, *cells])
     return markdown(head, lines, texts=2) if lines else [_NOT_RUN]
 
 

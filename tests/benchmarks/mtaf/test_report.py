@@ -127,6 +127,43 @@ def test_further_ratios_are_compared_with_one():
     assert report.ratios({"german": frontier()}) == ["Not run yet."]
 
 
+def test_ratios_of_a_grid_that_was_stopped_have_the_areas_that_there_are():
+    """Vanilla comes last, and of one loss r = 1 is still to come."""
+    points = {
+        **tables.starts(),
+        Setting("mtaf", "mmd", 1.0, 1.0): [(1.0, 0.8)] * 2,
+        Setting("mtaf", "mmd", 1.0, 3.0): [(1.0, 0.6)] * 2,
+        Setting("mtaf", "correlation", 1.0, 3.0): [(1.0, 0.7)] * 2,
+    }
+    rows = {row[1]: row for row in cells(report.ratios({"german": tables.table(points)}))}
+    assert [cell.split(" ")[0] for cell in rows["mmd"][2:]] == ["0.030", "0.050", "", "", ""]
+    assert [cell.split(" ")[0] for cell in rows["correlation"][2:]] == ["", "0.040", "", "", ""]
+
+
+def test_what_cannot_be_told_leaves_the_file_as_it_was(folder, readme, tmp_path, monkeypatch):
+    def broken(path):
+        raise KeyError("vanilla")
+
+    monkeypatch.setattr(report, "noise", broken)
+    results.write(folder, "adult", frontier())
+    before = readme.read_text()
+    with pytest.raises(KeyError):
+        report.write(folder, readme, tmp_path / "plots")
+    assert readme.read_text() == before
+
+
+def test_a_file_of_tables_alone_has_all_marks_and_no_text(folder, tmp_path):
+    path = tmp_path / "full" / "README.md"
+    path.parent.mkdir()
+    path.write_text(report.tables_alone(README.read_text()))
+    assert all(line.startswith(("#", "<!-- ")) for line in path.read_text().split("\n") if line)
+    results.write(folder, "adult", frontier())
+    report.write(folder, path, tmp_path / "plots", "full")
+    assert f"30 of {planned('adult', 'full')}" in path.read_text()
+    # Tables that stand in a README are none of its own.
+    assert report.tables_alone(path.read_text()) == report.tables_alone(README.read_text())
+
+
 def test_settings_in_words():
     table = tables.table(
         {

@@ -163,6 +163,15 @@ def test_the_command_runs_the_parts_that_are_named(monkeypatch, tmp_path):
     assert all(120 <= until - started <= 150 for _, _, until in asked)
 
 
+def test_tables_of_the_full_size_lie_beside_its_results_and_the_readme_stays(trainings, tmp_path):
+    committed = Path(report.__file__).with_name("README.md")
+    before = committed.read_text()
+    done = CliRunner().invoke(command.main, ["--size", "full", "--draw"], catch_exceptions=False)
+    assert done.exit_code == 0 and committed.read_text() == before
+    text = (tmp_path / "runs" / "benchmarks" / "mtaf" / "full" / "README.md").read_text()
+    assert text.count("Not run yet.") == 7 and "0 of 1220" in text
+
+
 def test_the_command_knows_its_parts():
     done = CliRunner().invoke(command.main, ["--part", "adlut"])
     assert done.exit_code == 2 and "adlut" in done.output and "german" in done.output

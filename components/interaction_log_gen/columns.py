@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple, Union
+from typing import TYPE_CHECKING, Literal, NamedTuple, Union
 
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.settings import (
@@ -13,6 +14,9 @@ from components.interaction_log_gen.settings import (
     SideTableSettings,
     TimeSplit,
 )
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Need(NamedTuple):
@@ -100,11 +104,37 @@ def check_found(path: str, found: Sequence[str], wanted: Sequence[str], reserved
     Raises:
       LogError: a wanted column is missing, or a side table's column is there too.
     """
-    missing = [name for name in wanted if name not in found]
+    # A set: a file may have thirty thousand columns.
+    there = set(found)
+    missing = [name for name in wanted if name not in there]
     if missing:
         named = ", ".join(f"`{name}`" for name in missing)
-        raise LogError(f"{path}: expected column {named}. Columns found: {', '.join(found) or 'none'}")
+        raise LogError(f"{path}: expected column {named}. Columns found: {_listed(found)}{_alike(missing, found)}")
     check_reserved(path, found, reserved)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:50]) or "none"
+    return shown if len(names) <= 50 else f"{shown}, and {len(names) - 50:,} more"
+
+
+def _alike(missing: Sequence[str], found: Sequence[str]) -> str:
+    """The names in the file that are closest to those that are missing."""
+    pairs = [(name, difflib.get_close_matches(name, found, n=1)) for name in missing[:5]]
+    texts = [f"`{close[0]}` for `{name}`" for name, close in pairs if close]
+    return f". Perhaps {', '.join(texts)}" if texts else ""
+
+
+def column(batch: pa.RecordBatch, name: str, path: str) -> pa.Array:
+    """The one column of a batch that is called ``name``.
+
+    Raises:
+      LogError: there is none, or there are several.
+    """
+    places = batch.schema.get_all_field_indices(name)
+    if len(places) != 1:
+        raise LogError(f"{path}: expected column `{name}` once. Received: {len(places)} columns of this name")
+    return batch.column(places[0])
 
 
 def check_reserved(path: str, found: Sequence[str], reserved: Mapping[str, str]) -> None:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import collections
 import csv
-import io
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, Optional
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from components.interaction_log_gen import files
+from components.interaction_log_gen import csv_records, files
+from components.interaction_log_gen.csv_records import Block, Records
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.row_ends import WithoutTrailing
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import ReadSettings
-
-# The largest row that can be read, and what is held in memory at a time.
-_BLOCK_BYTES = 4 << 20
-
-
-class _Header(NamedTuple):
-    names: list[str]
-    lines: int
 
 
 def column_names(path: str, read: ReadSettings) -> list[str]:
@@ -31,94 +24,134 @@ def column_names(path: str, read: ReadSettings) -> list[str]:
     Raises:
       LogError: there is no such row, or a name stands twice.
     """
-    return _header(path, read).names
+    with files.open_stream(path) as stream:
+        return _header(Records(stream, path, read), path, read)
 
 
-def read(path: str, read: ReadSettings, wanted: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
+def read(path: str, read: ReadSettings, wanted: Sequence[str], notices: Notices) -> Iterator[dict[str, pa.Array]]:
     """Yields blocks of the ``wanted`` columns as strings, stripped as the settings say.
 
+    Args:
+      path: the file.
+      read: how to read it.
+      wanted: names of columns.
+      notices: is told of cells with very many line breaks.
+
     Raises:
-      LogError: a row with too few or too many cells, a cell that is not UTF-8, a truncated gzip file.
-      pyarrow.ArrowException, OSError: the file cannot be read.
+      LogError: a row with too few or too many cells, a quote that is not closed, bytes of another encoding.
+      pyarrow.ArrowException, OSError, EOFError: the file cannot be read.
     """
-    header = _header(path, read)
-    rows = 0
-    with _stream(path, read) as stream:
-        try:
-            for batch in _open(stream, header, read, wanted):
-                rows += batch.num_rows
-                yield {name: _cell(batch.column(i), name, header, read) for i, name in enumerate(wanted)}
-        except pa.ArrowInvalid as error:
-            if "Empty CSV file" in str(error) and rows == 0:
-                return
-            raise LogError(
-                f"{path}: expected rows of {len(header.names)} cells ({', '.join(header.names)}) separated by "
-                f"{read.separator!r}. Rows read before it failed: {rows}. Received: {error}"
-            ) from error
+    with files.open_stream(path) as stream:
+        records = Records(stream, path, read)
+        names = _header(records, path, read)
+        for block in records.blocks():
+            for record, lines in block.long:
+                row = records.records + record + 1
+                notices.add("long_cell", path, 1, f"row {row:,} takes {lines:,} lines")
+            table = _parse(block, names, read, wanted, path, records.records)
+            records.records += table.num_rows
+            if table.num_rows:
+                yield {name: _cell(table.column(name), read) for name in wanted}
 
 
-def _stream(path: str, read: ReadSettings) -> pa.NativeFile:
-    stream = files.open_stream(path)
-    # A separator at the end of a row would be one more cell. Other characters are taken off the last cell, by Arrow.
-    if read.separator in read.trailing:
-        return pa.PythonFile(WithoutTrailing(stream, read.trailing), mode="r")
-    return stream
+def _parse(
+    block: Block, names: Sequence[str], read: ReadSettings, wanted: Sequence[str], path: str, before: int
+) -> pa.Table:
+    """The block's records as a table of the ``wanted`` columns, after ``before`` records."""
+    text = block.text
+    if not text.strip(b"\r\n"):
+        return pa.table({name: pa.array([], pa.string()) for name in wanted})
+    wrong: list[Any] = []
+
+    def stop(row: Any) -> str:
+        wrong.append(row)
+        return "error"
+
+    try:
+        # Not read_csv, which asks the garbage collector for all that refers to its frame: a tenth of a second.
+        table = pyarrow.csv.open_csv(
+            pa.BufferReader(text),
+            # One thread: a parse error then names its row, and Beam's workers are the parallelism. One block: no record
+            # lies across two.
+            pyarrow.csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=names),
+            pyarrow.csv.ParseOptions(
+                delimiter=csv_records.delimiter(read),
+                quote_char=read.quote or False,
+                double_quote=True,
+                escape_char=read.escape or False,
+                newlines_in_values=True,
+                invalid_row_handler=stop,
+            ),
+            pyarrow.csv.ConvertOptions(
+                include_columns=list(wanted),
+                column_types={name: pa.string() for name in wanted},
+                strings_can_be_null=False,
+            ),
+        ).read_all()
+    except pa.ArrowInvalid as error:
+        if not wrong:
+            raise
+        raise _misfit(wrong[0], names, read, path, before) from error
+    if block.records is not None and table.num_rows != block.records:
+        raise LogError(
+            f"{path}: rows {before + 1:,} to {before + block.records:,}: expected {block.records:,} rows, as Python's csv "
+            f"reads them. Received: {table.num_rows:,} from Arrow; write the file with its quotes doubled or escaped alike"
+        )
+    return table
 
 
-def _open(
-    stream: pa.NativeFile, header: _Header, read: ReadSettings, wanted: Sequence[str]
-) -> pyarrow.csv.CSVStreamingReader:
-    return pyarrow.csv.open_csv(
-        stream,
-        # One thread: a parse error then names its row, and Beam's workers are the parallelism.
-        read_options=pyarrow.csv.ReadOptions(
-            use_threads=False,
-            block_size=_BLOCK_BYTES,
-            skip_rows=read.skip_rows + header.lines,
-            column_names=header.names,
-        ),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=read.separator, newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            include_columns=list(wanted),
-            column_types={name: pa.string() for name in wanted},
-            strings_can_be_null=False,
-        ),
+def _misfit(row: Any, names: Sequence[str], read: ReadSettings, path: str, before: int) -> LogError:
+    named = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+    text = row.text if len(row.text) <= 200 else row.text[:200] + "…"
+    return LogError(
+        f"{path}: row {before + row.number:,}: expected {row.expected_columns} cells ({named}) separated by "
+        f"{read.separator!r}. Received: {row.actual_columns} in {text!r}; quote cells that hold the separator, or say "
+        "`separator`, `quote` or `trailing` in `read`"
     )
 
 
-def _cell(array: pa.Array, name: str, header: _Header, read: ReadSettings) -> pa.Array:
-    if read.strip:
-        array = pc.utf8_trim_whitespace(array)
-    if read.trailing and name == header.names[-1]:
-        array = pc.utf8_rtrim(array, characters=read.trailing)
-    return array
+def _cell(column: pa.ChunkedArray, read: ReadSettings) -> pa.Array:
+    array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    if len(read.separator) > 1:
+        array = pc.replace_substring(array, csv_records.delimiter(read), read.separator)
+    return pc.utf8_trim_whitespace(array) if read.strip else array
 
 
-def _header(path: str, read: ReadSettings) -> _Header:
-    names, lines = list(read.column_names or ()), 0
+def _header(records: Records, path: str, read: ReadSettings) -> list[str]:
+    """Names of the columns; leaves ``records`` at the first row."""
+    names = list(read.column_names or ())
     if read.header:
-        first, lines = _first_row(path, read)
+        first = _first_row(records, path, read)
         # Names given beside a header replace it.
         names = names or [name.strip() if read.strip else name for name in first]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    return distinct(names, path)
+
+
+def distinct(names: Sequence[str], path: str) -> list[str]:
+    """``names``.
+
+    Raises:
+      LogError: one stands twice, so that a column could not be told by its name.
+    """
+    twice = [name for name, count in collections.Counter(names).items() if count > 1]
     if twice:
-        raise LogError(f"{path}: expected each column once. Received twice: {', '.join(twice)}")
-    return _Header(names, lines)
+        raise LogError(
+            f"{path}: expected each column once. Received twice: {', '.join(sorted(twice)[:5])}; rename one, or take it out"
+        )
+    return list(names)
 
 
-def _first_row(path: str, read: ReadSettings) -> tuple[list[str], int]:
-    """Cells of the first row after ``skip_rows``, and how many lines it takes."""
-    with _stream(path, read) as stream:
-        # Text is decoded some way ahead of the header: what is wrong there is for the rows to tell.
-        text = io.TextIOWrapper(io.BufferedReader(stream), "utf-8-sig", errors="surrogateescape", newline="")
-        try:
-            for _ in range(read.skip_rows):
-                text.readline()
-            rows = csv.reader(text, delimiter=read.separator)
-            cells = next(rows, [])
-            "".join(cells).encode()
-        except (csv.Error, UnicodeEncodeError) as error:
-            raise LogError(f"{path}: expected a header of UTF-8 text. Received: {error}") from error
-    if not cells:
-        raise LogError(f"{path}: expected a header after {read.skip_rows} skipped rows. Received: nothing")
-    return cells, rows.line_num
+def _first_row(records: Records, path: str, read: ReadSettings) -> list[str]:
+    found: Optional[list[str]] = None
+    try:
+        found = csv_records.cells(records.first(), read)
+    except csv.Error as error:
+        raise LogError(f"{path}: expected a header. Received: {error}") from error
+    if not found:
+        raise LogError(
+            f"{path}: expected a header after {read.skip_rows} skipped rows. Received: nothing; where the file has rows "
+            "and no header, say `header: false` and `column_names` in `read`"
+        )
+    if len(read.separator) == 1:
+        return found
+    return [cell.replace(csv_records.delimiter(read), read.separator) for cell in found]

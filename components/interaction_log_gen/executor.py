@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
+import tensorflow as tf
 from absl import logging
 from apache_beam.metrics import MetricsFilter
 from apache_beam.runners.runner import PipelineResult
@@ -13,7 +15,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
-from components.interaction_log_gen import columns, files, join
+from components.interaction_log_gen import columns, files, join, notices
 from components.interaction_log_gen.counts import check_splits, row_counts
 from components.interaction_log_gen.settings import InteractionLogGenSettings
 from components.interaction_log_gen.transforms import METRICS, write_examples
@@ -48,12 +50,25 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         paths = [[file.path for file in source] for source in files.log_files(settings.log)]
         plan = columns.plan(settings, join.side_table_columns(settings.log))
         folders = {name: artifact_utils.get_split_uri([examples], name) for name in SPLITS}
+        noted = os.path.join(examples.uri, "notices.json")
+        tf.io.gfile.makedirs(examples.uri)
         with self._make_beam_pipeline() as pipeline:
-            write_examples(pipeline, settings, plan, paths, folders)
+            write_examples(pipeline, settings, plan, paths, folders, noted)
         counts = row_counts(_counters(pipeline.result), settings.log)
         check_splits(counts, settings.log)
+        counts["warnings"] = notices.sentences(_read_notices(noted), counts)
+        for warning in counts["warnings"]:
+            logging.warning("InteractionLogGen: %s", warning)
         examples.set_string_custom_property("row_counts", json.dumps(counts, sort_keys=True))
         logging.info("InteractionLogGen wrote %s: %s", examples.uri, counts)
+
+
+def _read_notices(path: str) -> notices.Notices:
+    """Reads what the pipeline noted, and removes the file: it is no part of the examples."""
+    with tf.io.gfile.GFile(path) as file:
+        found = notices.Notices.from_json(json.load(file))
+    tf.io.gfile.remove(path)
+    return found
 
 
 def _counters(result: PipelineResult) -> dict[str, int]:

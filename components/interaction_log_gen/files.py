@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
 import glob
+import gzip
+import io
+import lzma
 import os
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 
@@ -28,8 +33,11 @@ def is_remote(path: str) -> bool:
 
 
 def in_root(root: str, pattern: str) -> str:
-    """``pattern`` below ``root``, unless it is absolute or names a file system."""
-    return pattern if is_remote(pattern) or os.path.isabs(pattern) else os.path.join(root, pattern)
+    """The glob ``pattern`` below the folder ``root``, unless it is absolute or names a file system.
+
+    The folder's own name is no pattern: ``[``, ``*`` and ``?`` in it stand for themselves.
+    """
+    return pattern if is_remote(pattern) or os.path.isabs(pattern) else os.path.join(glob.escape(root), pattern)
 
 
 def match(pattern: str, key: str) -> list[MatchedFile]:
@@ -75,11 +83,29 @@ def log_files(log: LogSettings) -> list[list[MatchedFile]]:
     return sources
 
 
-def open_stream(path: str) -> pa.NativeFile:
-    """A stream of the bytes of ``path``, decompressed where its ending (``.gz``, ``.bz2``, ``.zst``) says so."""
-    stream = open_file(path)
-    compression = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}.get(os.path.splitext(path)[1])
-    return pa.CompressedInputStream(stream, compression) if compression else stream
+def open_stream(path: str) -> BinaryIO:
+    """A stream of the bytes of ``path``, decompressed where its first bytes say gzip, bzip2, xz or Zstandard.
+
+    The content decides and not the ending: ``.CSV.GZ`` and a ``.gz`` that something unpacked on its way are read alike.
+    Python's readers check sums and lengths, read several members, and pass over zeros that pad the end.
+    """
+    stream = io.BufferedReader(open_file(path))  # type: ignore[arg-type]
+    first = stream.peek(10)
+    if first.startswith(b"\x1f\x8b"):
+        return cast(BinaryIO, gzip.GzipFile(fileobj=stream))
+    if first.startswith(b"BZh") and first[4:10] == b"1AY&SY":
+        return cast(BinaryIO, bz2.BZ2File(stream))
+    if first.startswith(b"\xfd7zXZ\x00"):
+        return cast(BinaryIO, lzma.LZMAFile(stream))
+    if first.startswith(b"\x28\xb5\x2f\xfd"):
+        return cast(BinaryIO, io.BufferedReader(pa.CompressedInputStream(stream, "zstd")))
+    return cast(BinaryIO, stream)
+
+
+def is_gzip(path: str) -> bool:
+    """Whether the first bytes of ``path`` are those of gzip."""
+    with open_file(path) as stream:
+        return stream.read(3) == b"\x1f\x8b\x08"
 
 
 def open_file(path: str) -> pa.NativeFile:
@@ -93,12 +119,24 @@ def open_file(path: str) -> pa.NativeFile:
 
 
 def _match_local(pattern: str, key: str) -> Iterator[MatchedFile]:
-    # A name may hold the characters of a glob.
-    paths = [pattern] if os.path.isfile(pattern) else glob.glob(pattern, recursive=True)
+    # A file or its folder may have the signs of a glob in its name.
+    name = _unescaped(pattern)
+    folder, last = _unescaped(os.path.dirname(pattern)), os.path.basename(pattern)
+    if os.path.isfile(name):
+        paths = [name]
+    elif os.path.isdir(folder):
+        paths = glob.glob(os.path.join(glob.escape(folder), last), recursive=True)
+    else:
+        paths = glob.glob(pattern, recursive=True)
     for path in paths:
         if os.path.isfile(path):
             status = os.stat(path)
             yield MatchedFile(key, path, status.st_size, status.st_mtime_ns)
+
+
+def _unescaped(pattern: str) -> str:
+    """Inverse of ``glob.escape``."""
+    return re.sub(r"\[([*?[])\]", r"\1", pattern)
 
 
 def _match_remote(pattern: str, key: str) -> Iterator[MatchedFile]:

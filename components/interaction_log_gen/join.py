@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Optional
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,10 @@ import pyarrow as pa
 
 from components.interaction_log_gen import columns, files, reading
 from components.interaction_log_gen.columns import Need
-from components.interaction_log_gen.conversion import Place, convert
+from components.interaction_log_gen.conversion import Converter, Place
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.settings import LogSettings, SideTableSettings
+from components.interaction_log_gen.notices import Notices
+from components.interaction_log_gen.settings import InteractionLogGenSettings, LogSettings, SideTableSettings
 
 Columns = dict[Need, pa.Array]
 
@@ -23,11 +25,15 @@ class SideTable:
     Attributes:
       settings: its settings.
       columns: each needed column, of as many values as the table has rows.
+      notices: what a person should know of the table.
     """
 
-    def __init__(self, settings: SideTableSettings, keys: pa.Array, values: Columns) -> None:
+    def __init__(
+        self, settings: SideTableSettings, keys: pa.Array, values: Columns, notices: Optional[Notices] = None
+    ) -> None:
         self.settings = settings
         self.columns = values
+        self.notices = Notices() if notices is None else notices.about_tables()
         # pandas hashes the keys once; Arrow's index_in would hash the whole table again for each batch.
         self._index = pd.Index(keys.to_numpy(zero_copy_only=False), dtype=object)
         if not self._index.is_unique:
@@ -37,12 +43,13 @@ class SideTable:
                 f"Received {twice!r} twice or more"
             )
 
-    def join(self, batch: Columns, place: Place) -> tuple[Columns, int]:
+    def join(self, batch: Columns, place: Place, notices: Notices) -> tuple[Columns, int]:
         """The table's columns for each row of the batch, null where it has no match, and the number of such rows.
 
         Args:
           batch: the log's columns; the key among them as text.
           place: where the batch comes from, for the message.
+          notices: is told of a key without a match.
 
         Raises:
           LogError: a row has no match and the table is ``required``.
@@ -59,6 +66,12 @@ class SideTable:
             raise LogError(
                 f"{place.path}: column `{self.settings.key}`, row {place.first_row + at + 1}: expected a key of side "
                 f"table `{self.settings.name}`, which is `required`. Received: {keys[at].as_py()!r}"
+            )
+        unmatched = np.flatnonzero(found < 0)
+        if len(unmatched):
+            example = keys.dictionary[int(unmatched[0])].as_py()
+            notices.add(
+                "unmatched_key", self.settings.name, 1, f"the log has {example!r}, the table {self._index[0]!r}"
             )
         taken = pa.array(rows, mask=misses)
         return {need: array.take(taken) for need, array in self.columns.items()}, int(misses.sum())
@@ -84,26 +97,27 @@ def side_table_columns(log: LogSettings) -> list[list[str]]:
     return found
 
 
-def load(log: LogSettings, table_needs: Sequence[Sequence[Need]]) -> list[SideTable]:
+def load(settings: InteractionLogGenSettings, table_needs: Sequence[Sequence[Need]]) -> list[SideTable]:
     """Reads the side tables into memory, only the columns that are needed.
 
     Raises:
       LogError: a file cannot be read, a row has no key, two have the same, or a value does not fit its kind.
     """
-    return [_load(log, index, needs) for index, needs in enumerate(table_needs)]
+    return [_load(settings, index, needs) for index, needs in enumerate(table_needs)]
 
 
-def _load(log: LogSettings, index: int, needs: Sequence[Need]) -> SideTable:
-    table = log.side_tables[index]
+def _load(settings: InteractionLogGenSettings, index: int, needs: Sequence[Need]) -> SideTable:
+    log = settings.log
+    table, convert, notices = log.side_tables[index], Converter(settings), Notices()
     key = Need(columns.table_key(table), "string")
     wanted = list(dict.fromkeys([key, *needs]))
     parts: dict[Need, list[pa.Array]] = {need: [] for need in wanted}
     for file in files.side_table_files(log, index):
         for unit in reading.units(index, file.path, table.read):
-            for batch in reading.read_batches(unit, table.read, [need.column for need in wanted], {}):
+            for batch in reading.read_batches(unit, table.read, [need.column for need in wanted], {}, notices):
                 place = Place(file.path, batch.first_row)
                 for need in wanted:
-                    array = convert(batch.columns[need.column], need, table.read.missing, place)
+                    array = convert(batch.columns[need.column], need, table.read.missing, place, notices)
                     if need == key and array.null_count:
                         at = int(np.flatnonzero(array.is_null())[0])
                         raise LogError(
@@ -114,4 +128,4 @@ def _load(log: LogSettings, index: int, needs: Sequence[Need]) -> SideTable:
     if not parts[key]:
         raise LogError(f"side table `{table.name}`: expected rows. Received: none in {', '.join(table.files)}")
     whole = {need: pa.concat_arrays(arrays) for need, arrays in parts.items()}
-    return SideTable(table, whole[key], {need: whole[need] for need in needs})
+    return SideTable(table, whole[key], {need: whole[need] for need in needs}, notices)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
@@ -10,6 +12,7 @@ import pyarrow.parquet as pq
 
 from components.interaction_log_gen import columns, csv_reading, files, tfrecord_reading
 from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import ReadSettings
 
 BATCH_ROWS = 10_000
@@ -47,17 +50,27 @@ def units(source: int, path: str, read: ReadSettings) -> list[Unit]:
 
 
 def column_names(path: str, read: ReadSettings) -> list[str]:
-    """Columns of a file. Those of TFRecords are known only after reading them all."""
+    """Columns of a file. Those of TFRecords are known only after reading them all.
+
+    Raises:
+      LogError: the file cannot be read, or a name stands twice.
+    """
     with _told(path, read, 0):
         if read.format == "csv":
             return csv_reading.column_names(path, read)
         if read.format == "parquet":
             with files.open_file(path) as stream:
-                return list(pq.ParquetFile(stream).schema_arrow.names)
+                return csv_reading.distinct(pq.ParquetFile(stream).schema_arrow.names, path)
     return tfrecord_reading.column_names(path, BATCH_ROWS)
 
 
-def read_batches(unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved: Mapping[str, str]) -> Iterator[Batch]:
+def read_batches(
+    unit: Unit,
+    read: ReadSettings,
+    wanted: Sequence[str],
+    reserved: Mapping[str, str],
+    notices: Optional[Notices] = None,
+) -> Iterator[Batch]:
     """Yields the ``wanted`` columns of a file batch by batch; what has been yielded is not kept.
 
     Args:
@@ -65,6 +78,7 @@ def read_batches(unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved
       read: how to read it.
       wanted: names of columns.
       reserved: names that the file must not have → the side table that has them.
+      notices: is told of what a person should know though nothing is wrong.
 
     Raises:
       LogError: the file cannot be read, is damaged or truncated, lacks a wanted column or has a reserved one.
@@ -72,7 +86,8 @@ def read_batches(unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved
     rows = 0
     told = _told(unit.path, read, unit.first_row)
     with told:
-        for arrays in _arrays(unit, read, list(dict.fromkeys(wanted)), reserved):
+        notices = Notices() if notices is None else notices
+        for arrays in _arrays(unit, read, list(dict.fromkeys(wanted)), reserved, notices):
             count = len(next(iter(arrays.values())))
             for start in range(0, count, BATCH_ROWS):
                 part = {name: array.slice(start, BATCH_ROWS) for name, array in arrays.items()}
@@ -83,14 +98,14 @@ def read_batches(unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved
 
 
 def _arrays(
-    unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved: Mapping[str, str]
+    unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved: Mapping[str, str], notices: Notices
 ) -> Iterator[dict[str, pa.Array]]:
     if read.format == "tfrecord":
         yield from tfrecord_reading.read(unit.path, wanted, reserved, BATCH_ROWS)
         return
     columns.check_found(unit.path, column_names(unit.path, read), wanted, reserved)
     if read.format == "csv":
-        yield from csv_reading.read(unit.path, read, wanted)
+        yield from csv_reading.read(unit.path, read, wanted, notices)
     else:
         yield from _parquet(unit, wanted)
 
@@ -100,7 +115,7 @@ def _parquet(unit: Unit, wanted: Sequence[str]) -> Iterator[dict[str, pa.Array]]
         file = pq.ParquetFile(stream)
         groups = range(file.num_row_groups) if unit.row_group is None else [unit.row_group]
         for batch in file.iter_batches(BATCH_ROWS, row_groups=list(groups), columns=list(wanted)):
-            yield {name: batch.column(batch.schema.get_field_index(name)) for name in wanted}
+            yield {name: columns.column(batch, name, unit.path) for name in wanted}
 
 
 class _told:  # noqa: N801  read as a verb
@@ -113,7 +128,8 @@ class _told:  # noqa: N801  read as a verb
         return self
 
     def __exit__(self, kind: object, error: Optional[BaseException], trace: object) -> None:
-        if isinstance(error, (pa.ArrowException, OSError)):
+        # A file that breaks off, and damaged blocks of gzip, xz and bzip2.
+        if isinstance(error, (pa.ArrowException, OSError, EOFError, zlib.error, lzma.LZMAError)):
             raise LogError(
                 f"{self.path}: expected {self.read.format}. Rows read before it failed: {self.rows}. Received: {error}"
             ) from error

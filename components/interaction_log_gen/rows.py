@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from components.interaction_log_gen import join, reading, splitting
 from components.interaction_log_gen.columns import Need, Plan
-from components.interaction_log_gen.conversion import Place, convert
+from components.interaction_log_gen.conversion import Converter, Place
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import InteractionLogGenSettings
 
 # Sampling must not look at the bits that splitting by hash looked at, or a split would be kept whole or not at all.
@@ -25,12 +26,14 @@ class Rows(NamedTuple):
       splits: int8 [n], index into ``models.features.SPLITS``.
       dropped: number of rows left out for a missing value (``drop_missing``).
       misses: number of rows without a match, for each side table.
+      notices: what a person should know of these rows.
     """
 
     columns: dict[Need, pa.Array]
     splits: np.ndarray
     dropped: int
     misses: tuple[int, ...]
+    notices: Notices
 
 
 def written(settings: InteractionLogGenSettings) -> list[Need]:
@@ -48,22 +51,26 @@ def read_rows(
     """
     source = settings.log.sources[unit.source]
     names = [need.column for need in plan.log]
-    for batch in reading.read_batches(unit, source.read, names, plan.reserved):
+    convert = Converter(settings)
+    notices = Notices().merge(table.notices for table in tables)
+    for batch in reading.read_batches(unit, source.read, names, plan.reserved, notices):
         place = Place(unit.path, batch.first_row)
-        columns = {need: convert(batch.columns[need.column], need, source.read.missing, place) for need in plan.log}
+        columns = {
+            need: convert(batch.columns[need.column], need, source.read.missing, place, notices) for need in plan.log
+        }
         misses = []
         joined: dict[Need, pa.Array] = {}
         for table in tables:
-            taken, missed = table.join(columns, place)
+            taken, missed = table.join(columns, place, notices)
             joined.update(taken)
             misses.append(missed)
         columns.update(joined)
         complete = _complete(columns, settings)
-        splits = splitting.assign(columns, written(settings), source, complete, place)
+        splits = splitting.assign(columns, written(settings), source, complete, place, notices)
         kept = {need: columns[need] for need in written(settings)}
         if not complete.all():
             kept = {need: array.filter(pa.array(complete)) for need, array in kept.items()}
-        yield Rows(kept, splits[complete], int((~complete).sum()), tuple(misses))
+        yield Rows(kept, splits[complete], int((~complete).sum()), tuple(misses), notices.taken())
 
 
 def sample_hash(columns: Mapping[Need, pa.Array]) -> np.ndarray:

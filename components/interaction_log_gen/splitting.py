@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Optional, Union
+from typing import Any, Optional
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.interaction_log_gen import times
 from components.interaction_log_gen.columns import Need
 from components.interaction_log_gen.conversion import Place
 from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import HashSplit, SourceSettings, TimeSplit
 from models.features import SPLITS
 
+# What other tools write for a missing value, in small letters.
+_MARKS = pa.array(["nan", "null", "none", "na", "n/a", "<na>", "\\n", "nil", "undefined", "missing"])
 _NULL = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -26,15 +30,17 @@ def assign(
     source: SourceSettings,
     complete: np.ndarray,
     place: Place,
+    notices: Notices,
 ) -> np.ndarray:
     """Index into ``SPLITS`` of each row.
 
     Args:
       columns: the batch.
-      written: the columns that are written, which `by: hash` takes where it names none.
+      written: the columns that are written, which `by: hash` takes where it names none, or a row has none of those named.
       source: says how its rows are split.
       complete: bool [n], false where a row is going to be dropped and so needs no time.
       place: where the rows come from, for the messages.
+      notices: is told of rows without a value to split by.
 
     Returns:
       int8 array of shape [n].
@@ -46,11 +52,23 @@ def assign(
         return np.full(len(complete), SPLITS.index(source.split), np.int8)
     if isinstance(source.split, TimeSplit):
         return by_time(columns[Need(source.split.column, "raw")], source.split, complete, place)
+    whole = {need: columns[need] for need in written}
     if source.split.columns is None:
-        needs = written
-    else:
-        needs = [Need(name, "string") for name in source.split.columns]
-    return by_hash({need: columns[need] for need in needs}, source.split)
+        return by_hash(whole, source.split)
+    keys = {Need(name, "string"): columns[Need(name, "string")] for name in source.split.columns}
+    # Rows without any key would all fall into one split.
+    keyless = np.logical_and.reduce([np.asarray(array.is_null()) for array in keys.values()])
+    names = " and ".join(f"`{name}`" for name in source.split.columns)
+    notices.add("no_split_key", names, int((keyless & complete).sum()), "")
+    for need, array in keys.items():
+        marks = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(array)), value_set=_MARKS)
+        notices.add("mark_as_key", need.column, int(pc.sum(marks).as_py() or 0), repr(_first(array, marks)))
+    return np.where(keyless, by_hash(whole, source.split), by_hash(keys, source.split))
+
+
+def _first(array: pa.Array, chosen: pa.Array) -> Any:
+    at = pc.index(chosen, True).as_py()
+    return array[at].as_py() if at >= 0 else None
 
 
 def by_hash(columns: Mapping[Need, pa.Array], split: HashSplit) -> np.ndarray:
@@ -81,69 +99,22 @@ def row_hash(columns: Mapping[Need, pa.Array], salt: str) -> np.ndarray:
     return _mix(total ^ np.frombuffer(bytes.fromhex(key), np.uint64)[0])
 
 
-def by_time(times: pa.Array, split: TimeSplit, complete: np.ndarray, place: Place) -> np.ndarray:
+def by_time(column: pa.Array, split: TimeSplit, complete: np.ndarray, place: Place) -> np.ndarray:
     """Split of each row by its time: train < ``validation_from`` ≤ validation < ``test_from`` ≤ test.
 
     Raises:
-      LogError: a row has no time, or times and bounds cannot be compared.
+      LogError: a row has no time, or one that is not what the bounds are.
     """
-    timeless = np.asarray(times.is_null()) & complete
+    timeless = np.asarray(column.is_null()) & complete
     if timeless.any():
         at = int(np.flatnonzero(timeless)[0])
         raise LogError(
             f"{place.path}: column `{split.column}`, row {place.first_row + at + 1}: expected a time to split by. "
             "Received: a missing value"
         )
-    times = _comparable(times, split, place)
-    kind = times.type
-    late = pc.greater_equal(times, _bound(split.validation_from, kind, split, place))
-    last = pc.greater_equal(times, _bound(split.test_from, kind, split, place))
-    return np.asarray(late.fill_null(False), np.int8) + np.asarray(last.fill_null(False), np.int8)
-
-
-def _comparable(times: pa.Array, split: TimeSplit, place: Place) -> pa.Array:
-    """Texts as numbers where the bounds are numbers; all else as it is."""
-    kind = times.type
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_large_string(kind):
-        times = times.cast(pa.string())
-    if not pa.types.is_string(times.type) or isinstance(split.validation_from, str):
-        return times
-    try:
-        return times.cast(pa.int64())
-    except pa.ArrowInvalid:
-        pass  # Not all are integers.
-    try:
-        return times.cast(pa.float64())
-    except pa.ArrowInvalid as error:
-        raise LogError(
-            f"{place.path}: column `{split.column}`, after row {place.first_row}: expected numbers, as "
-            f"`validation_from` is one ({split.validation_from}). Received: {error}"
-        ) from error
-
-
-def _bound(bound: Union[int, float, str], kind: pa.DataType, split: TimeSplit, place: Place) -> pa.Scalar:
-    """The bound in the column's type."""
-    try:
-        if pa.types.is_temporal(kind) and isinstance(bound, str):
-            moment = pd.Timestamp(bound)
-            if pa.types.is_timestamp(kind):
-                if kind.tz and moment.tz is None:
-                    moment = moment.tz_localize(kind.tz)
-                return pa.scalar(moment, kind)
-            return pa.scalar(moment.date(), kind)
-        if pa.types.is_string(kind) and isinstance(bound, str):
-            return pa.scalar(bound)
-        if (pa.types.is_integer(kind) or pa.types.is_floating(kind)) and not isinstance(bound, str):
-            return pa.scalar(bound)
-    except (ValueError, TypeError, pa.ArrowException) as error:
-        raise LogError(
-            f"{place.path}: column `{split.column}` holds {kind}; expected a bound of that type. "
-            f"Received: {bound!r} ({error})"
-        ) from error
-    raise LogError(
-        f"{place.path}: column `{split.column}` holds {kind}; expected `validation_from` and `test_from` that compare "
-        f"with it. Received: {bound!r}"
-    )
+    if not complete.all():
+        column = pc.if_else(pa.array(complete), column, pa.scalar(None, column.type))
+    return times.by_time(column, split, place)
 
 
 def _hash(array: pa.Array, key: str) -> np.ndarray:

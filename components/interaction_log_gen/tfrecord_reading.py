@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -38,8 +39,7 @@ def read(
         found.update(dict.fromkeys(present))
         rows += batch.num_rows
         yield {
-            name: batch.column(batch.schema.get_field_index(name)) if name in present else pa.nulls(batch.num_rows)
-            for name in wanted
+            name: columns.column(batch, name, path) if name in present else pa.nulls(batch.num_rows) for name in wanted
         }
     if rows:
         columns.check_found(path, list(found), wanted, reserved)
@@ -52,7 +52,7 @@ def _present(batch: pa.RecordBatch) -> list[str]:
 
 def _record_batches(path: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
     decoder = example_coder.ExamplesToRecordBatchDecoder()
-    compression = "GZIP" if path.endswith(".gz") else ""
+    compression = "GZIP" if files.is_gzip(path) else ""
     rows = 0
     try:
         # Not tf.data: it would claim the memory of every GPU, and this process needs none.
@@ -63,7 +63,7 @@ def _record_batches(path: str, batch_rows: int) -> Iterator[pa.RecordBatch]:
         if compression:
             _check_end(path)
     # The decoder raises RuntimeError for bytes that are no tf.Example, and for a feature with values of two types.
-    except (tf.errors.OpError, RuntimeError, pa.ArrowException, OSError) as error:
+    except (tf.errors.OpError, RuntimeError, pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise LogError(
             f"{path}: expected TFRecords of tf.Example{' in gzip' if compression else ''}. "
             f"Rows read before it failed: {rows}. Received: {error}"

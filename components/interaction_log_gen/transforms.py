@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional
@@ -16,11 +17,13 @@ from apache_beam.utils.shared import Shared
 
 from components.interaction_log_gen import encoding, join, reading, sampling
 from components.interaction_log_gen.columns import Plan
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.rows import Rows, read_rows, sample_hash
 from components.interaction_log_gen.settings import InteractionLogGenSettings
 from models.features import SPLITS
 
 METRICS = "InteractionLogGen"
+NOTICES = "notices"
 # About 200,000 rows.
 _SHARD_BATCHES = 20
 
@@ -33,7 +36,7 @@ class _ReadRows(beam.DoFn):
         self._tables: Sequence[join.SideTable] = ()
 
     def setup(self) -> None:
-        self._tables = self._shared.acquire(lambda: _Tables(join.load(self._settings.log, self._plan.tables)))
+        self._tables = self._shared.acquire(lambda: _Tables(join.load(self._settings, self._plan.tables)))
 
     def process(self, unit: reading.Unit) -> Iterator[Rows]:
         yield from read_rows(self._settings, self._plan, self._tables, unit)
@@ -67,6 +70,8 @@ class _Encode(beam.DoFn):
             for name, cap in caps.items():
                 kept &= (rows.splits != SPLITS.index(name)) | (bins < cap.bound)
         self._count(rows, kept)
+        if rows.notices:
+            yield beam.pvalue.TaggedOutput(NOTICES, rows.notices)
         examples = encoding.encode({need.column: array for need, array in rows.columns.items()})
         for index, name in enumerate(SPLITS):
             chosen = kept & (rows.splits == index)
@@ -81,6 +86,22 @@ class _Encode(beam.DoFn):
             Metrics.counter(METRICS, f"capped/{name}").inc(int((here & ~kept).sum()))
         for number, missed in enumerate(rows.misses):
             Metrics.counter(METRICS, f"misses/{number}").inc(missed)
+
+
+class _MergeNotices(beam.CombineFn):
+    """Sums notices."""
+
+    def create_accumulator(self) -> Notices:
+        return Notices()
+
+    def add_input(self, accumulator: Notices, element: Notices) -> Notices:
+        return accumulator.merge([element])
+
+    def merge_accumulators(self, accumulators: Iterable[Notices]) -> Notices:
+        return Notices().merge(accumulators)
+
+    def extract_output(self, accumulator: Notices) -> Notices:
+        return accumulator
 
 
 class _ExampleSink(FileBasedSink):
@@ -107,6 +128,7 @@ def write_examples(
     plan: Plan,
     paths: Sequence[Sequence[str]],
     split_folders: Mapping[str, str],
+    notices: str,
 ) -> None:
     """Adds to ``pipeline`` what reads the log and writes ``<folder>/data_tfrecord-SSSSS-of-NNNNN.gz`` of each split.
 
@@ -119,6 +141,7 @@ def write_examples(
       plan: where columns come from.
       paths: files of each source.
       split_folders: folder of each of ``models.features.SPLITS``.
+      notices: file for what a person should know of the log, the JSON of ``Notices``.
     """
     shared = Shared()
     work = [(source, path) for source, files in enumerate(paths) for path in files]
@@ -133,10 +156,20 @@ def write_examples(
     if settings.log.max_rows:
         encode = beam.ParDo(_Encode(), caps=beam.pvalue.AsDict(_caps(units, settings, plan, shared)))
     rows = units | "Read" >> beam.ParDo(_ReadRows(settings, plan, shared))
-    splits = rows | "Encode" >> encode.with_outputs(*SPLITS)
+    splits = rows | "Encode" >> encode.with_outputs(*SPLITS, NOTICES)
     for name in SPLITS:
         prefix = os.path.join(split_folders[name], "data_tfrecord")
         splits[name] | f"Write[{name}]" >> beam.io.Write(_ExampleSink(prefix))
+    _ = (
+        splits[NOTICES]
+        | "SumNotices" >> beam.CombineGlobally(_MergeNotices())
+        | "WriteNotices" >> beam.Map(_write, notices)
+    )
+
+
+def _write(found: Notices, path: str) -> None:
+    with tf.io.gfile.GFile(path, "w") as file:
+        json.dump(found.to_json(), file)
 
 
 def _caps(units: beam.PCollection, settings: InteractionLogGenSettings, plan: Plan, shared: Shared) -> beam.PCollection:

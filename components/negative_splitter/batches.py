@@ -13,7 +13,8 @@ from components.negative_splitter.counts import POSITIVE, SHARED, UNLABELLED, Sp
 from components.negative_splitter.groups import GroupValues, group_values
 from components.negative_splitter.negatives import TaskRules, label_matrix, negative_kinds
 from components.negative_splitter.settings import NegativeSplitterSettings
-from components.negative_splitter.uses import column_kinds
+from components.negative_splitter.uses import column_kinds, number_cuts
+from models.cuts import NO_CUTS, Cuts
 from models.features import (
     NOT_A_NEGATIVE,
     SHARED_NEGATIVE,
@@ -36,6 +37,7 @@ class BatchSplitter:
         self._settings = settings
         self._tasks = [TaskRules.parse(task) for task in settings.tasks]
         self._kinds = column_kinds(settings)
+        self._cuts = {name: Cuts(numbers) for name, numbers in number_cuts(settings).items()}
         self._features = {
             name: tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
             for name, dtype in {
@@ -79,7 +81,10 @@ class BatchSplitter:
             Per row the new columns as a serialized example, to be appended to the row's own bytes: two serialized
             messages one after the other are the serialization of their merge. And the batch's counts.
         """
-        columns = {name: single_values(batch, name, kind, split) for name, kind in self._kinds.items()}
+        columns = {
+            name: single_values(batch, name, kind, split, self._cuts.get(name, NO_CUTS))
+            for name, kind in self._kinds.items()
+        }
         labels = label_matrix(self._tasks, columns, split)
         cells = task_cells(labels, negative_kinds(labels, self._settings.rule))
         groups = group_values(self._settings.groups, columns, split)

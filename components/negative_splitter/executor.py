@@ -65,7 +65,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         report.check_columns(counts, settings, splits, lambda split: columns_in(patterns[split]))
         result = counts_to_json(counts, splits, [task.name for task in settings.tasks])
         report.check_labels(result, settings)
-        warnings = report.warnings(result, settings)
+        warnings = report.value_warnings(counts, settings) + report.warnings(result, settings)
         for warning in warnings:
             logging.warning("NegativeSplitter: %s", warning)
         _write_json(os.path.join(folder, COUNTS_FILE), {"splits": result, "warnings": warnings})

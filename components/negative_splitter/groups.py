@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,9 @@ from components.negative_splitter.settings import GroupSettings
 from models.features import UNKNOWN_GROUP
 
 CROSS_SEPARATOR = " x "
+
+# The separator's sign where it is a word, and that word with backslashes before it.
+_SEPARATOR_WORD = re.compile(r"(?<![^ ])(?=\\*x(?![^ ]))")
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,10 @@ def group_values(groups: Sequence[GroupSettings], columns: Mapping[str, Column],
         ValueError: A value that ``values`` does not list, where the group names no ``other``; or a text that is not UTF-8.
     """
     found: dict[str, GroupValues] = {}
+    crossings = {group.name for group in groups if group.cross is not None}
     for group in groups:
         if group.cross is not None:
-            found[group.name] = _cross([found[part] for part in group.cross])
+            found[group.name] = _cross([_part(found[part], part in crossings) for part in group.cross])
         elif group.buckets is not None:
             found[group.name] = _bands(group, columns[str(group.column)])
         else:
@@ -67,8 +72,9 @@ def _canonical(codes: np.ndarray, names: Sequence[str]) -> GroupValues:
 def _bands(group: GroupSettings, column: Column) -> GroupValues:
     assert group.buckets is not None
     names = (*(group.labels or band_labels(group.buckets)), UNKNOWN_GROUP)
-    # The cuts in the values' own precision, or a value equal to a cut could fall below it.
-    band = np.searchsorted(np.asarray(group.buckets, np.float32), column.values, side="right")
+    # In the floats that stand for them, or a value equal to a cut could fall below it.
+    stored = np.array([column.cuts.stored(cut) for cut in group.buckets], np.float32)
+    band = np.searchsorted(stored, column.values, side="right")
     return _canonical(np.where(column.present, band, len(names) - 1), names)
 
 
@@ -94,6 +100,24 @@ def _name(group: GroupSettings, value: bytes, column: Column, split: str) -> str
             f"that are not listed with `other` (`other: {UNKNOWN_GROUP}` keeps them out of every gap)"
         )
     return group.other
+
+
+def _part(values: GroupValues, is_crossing: bool) -> GroupValues:
+    """``values`` as a crossing holds them; the parts of one that is crossed again are what it is made of."""
+    return values if is_crossing else GroupValues(values.codes, tuple(cross_part(name) for name in values.names))
+
+
+def cross_part(name: str) -> str:
+    """A value as it stands in a crossing: a word ``x`` in it gets a backslash, so that it is no separator.
+
+    Words are what stands between single spaces. In the text of a crossing those that are ``x`` are its separators, and of
+    each other word ``\\x``, ``\\\\x`` and so on one backslash is to be taken away: different values give different texts.
+
+    Example:
+      >>> cross_part("4 x 4")
+      '4 \\\\x 4'
+    """
+    return _SEPARATOR_WORD.sub(r"\\", name)
 
 
 def _cross(parts: Sequence[GroupValues]) -> GroupValues:

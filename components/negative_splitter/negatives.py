@@ -69,10 +69,10 @@ def task_labels(task: TaskRules, column: Column, split: str) -> np.ndarray:
     """
     known = column.present
     if task.missing is not None:
-        known = known & ~task.missing.matches(column.values)
-    positive = known & task.positive.matches(column.values)
+        known = known & ~task.missing.matches(column.values, column.cuts)
+    positive = known & task.positive.matches(column.values, column.cuts)
     if task.negative is not None:
-        negative = known & task.negative.matches(column.values)
+        negative = known & task.negative.matches(column.values, column.cuts)
         for wrong, matched in ((known & ~positive & ~negative, "neither"), (positive & negative, "both")):
             if wrong.any():
                 link = "nor" if matched == "neither" else "and"

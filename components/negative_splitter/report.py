@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from components.negative_splitter.counts import Counts
+from components.negative_splitter.counts import Counts, SplitCounts
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
 from models.features import UNKNOWN_GROUP
 
 TRAIN, TEST = "train", "test"
+
+# What logs write where a value is missing: in small letters, without quotes, brackets and white space around it.
+MISSING_MARKS = frozenset(
+    r"""
+    |\n|n/a|n.a.|n.a|na|#n/a|#na|nan|-nan|nat|null|#null!|nil|none|void|-|--|---|–|—|.|..|...|?|??|???|*|#|_|/
+    |missing|__missing__|undefined|undef|unspecified|not specified|not available|not applicable|not provided|not stated
+    |not known|no data|no value|blank|empty|unk|unknown|__unknown__|-1|-9|-99|-999|-9999
+    """.replace("\n    |", "|")
+    .strip(" \n")
+    .split("|")
+)
+
+_AROUND = string.whitespace + "\u00a0\"'`()<>[]"
 
 
 def check_columns(
@@ -87,6 +101,60 @@ def warnings(report: dict[str, Any], settings: NegativeSplitterSettings) -> list
                     if len(settings.tasks) > 1:
                         found += _few_specific(split, name, key, known, settings)
     return found
+
+
+def value_warnings(counts: Counts, settings: NegativeSplitterSettings) -> list[str]:
+    """Sentences on groups of which the log alone says that they are none, or of which nothing would tell that they are.
+
+    Args:
+        counts: Counts per split.
+        settings: The splitter's settings. Where a group has ``values``, somebody has looked at them.
+    """
+    found = []
+    for group in settings.groups:
+        if group.column is None or group.values is not None or group.buckets is not None:
+            continue
+        found += _missing_marks(counts, group)
+        found += _taken_for_unknown(counts, group, group.column)
+    return found
+
+
+def _missing_marks(counts: Counts, group: GroupSettings) -> list[str]:
+    values = sorted({value for split in counts.values() for value in split.groups.get(group.name, {})})
+    return [
+        f"Group `{group.name}`, column `{group.column}`: the value {value!r} ({_rows(counts, group, value)}) looks like a "
+        f"mark of missing values, and is a group of its own. List it under `read.missing`, or give it a name with `values`; "
+        f"where it is a real value, nothing is to be done."
+        for value in values
+        if value != UNKNOWN_GROUP and value.strip(_AROUND).casefold() in MISSING_MARKS
+    ]
+
+
+def _taken_for_unknown(counts: Counts, group: GroupSettings, column: str) -> list[str]:
+    # What is unknown and has a value all the same holds the word itself.
+    rows = {
+        split: _group_rows(found, group, UNKNOWN_GROUP) - (found.rows - found.present.get(column, 0))
+        for split, found in counts.items()
+    }
+    told = ", ".join(f"{number:,} rows of split `{split}`" for split, number in rows.items() if number > 0)
+    if not told:
+        return []
+    return [
+        f"Group `{group.name}`, column `{group.column}`: the value {UNKNOWN_GROUP!r} ({told}) is taken for a missing one: "
+        f"its rows count in no gap. Where it is a group, give it another name with `values`."
+    ]
+
+
+def _rows(counts: Counts, group: GroupSettings, value: str) -> str:
+    rows = {split: _group_rows(found, group, value) for split, found in counts.items()}
+    train = rows.pop(TRAIN, 0)
+    others = ", ".join(f"{number:,} of `{split}`" for split, number in rows.items() if number)
+    return f"{train:,} rows of split `{TRAIN}`" if train or not others else f"no row of split `{TRAIN}`, {others}"
+
+
+def _group_rows(counts: SplitCounts, group: GroupSettings, value: str) -> int:
+    cells = counts.groups.get(group.name, {}).get(value)
+    return 0 if cells is None else int(cells[0].sum())
 
 
 def _rule_problems(task: TaskLabelSettings, counts: dict[str, Any] | None) -> list[str]:

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.negative_splitter.columns import ColumnKind, Values
+from models.cuts import NO_CUTS, Cuts
+from models.texts import whole_number
 
 RULE_FORMS = '`> 0`, `>= 4`, `< 3.5`, `<= 2`, `== 1`, `== ">50K"`, `!= "none"`, `in [1, 2]`, `in ["a", "b"]`'
 
@@ -26,8 +28,8 @@ Operator = Literal[">", ">=", "<", "<=", "==", "!=", "in"]
 class Rule:
     """A test of one value, such as ``>= 4`` or ``in ["like", "love"]``.
 
-    Numbers are compared in float32, because that is how the log's numbers are stored in examples: ``== 0.1`` matches a
-    stored 0.1, which float64 would not.
+    Examples hold numbers as float32, so literals are compared in the floats that stand for them: ``== 0.1`` matches a
+    stored 0.1, which float64 would not, and ``== 100000001`` no other whole number (``models/cuts.py``).
 
     Attributes:
         text: The rule as it was written.
@@ -38,7 +40,7 @@ class Rule:
 
     text: str
     operator: Operator
-    literals: tuple[float, ...] | tuple[str, ...]
+    literals: tuple[int | float, ...] | tuple[str, ...]
     column_kind: ColumnKind
 
     @classmethod
@@ -74,11 +76,12 @@ class Rule:
         literals, kind = _literals(values, where)
         return cls(f"in {list(values)!r}", "in", literals, kind)
 
-    def matches(self, values: Values) -> np.ndarray:
+    def matches(self, values: Values, cuts: Cuts = NO_CUTS) -> np.ndarray:
         """Tests every value.
 
         Args:
             values: [rows], float32 numbers, or a LargeBinaryArray of UTF-8 texts; whichever ``column_kind`` says.
+            cuts: What the column's numbers were kept apart from when they became float32.
 
         Returns:
             bool [rows]. False where a text is null; what a number stands for that is missing is the caller's affair.
@@ -86,7 +89,7 @@ class Rule:
         if isinstance(values, np.ndarray):
             if self.column_kind != "number":
                 raise TypeError(f"rule `{self.text}` reads texts. Received: numbers")
-            return self._matches_numbers(values)
+            return self._matches_numbers(values, cuts)
         if self.column_kind != "string":
             raise TypeError(f"rule `{self.text}` reads numbers. Received: {values.type}")
         listed = pa.array([str(literal).encode() for literal in self.literals], pa.large_binary())
@@ -95,8 +98,8 @@ class Rule:
             return equal
         return ~equal & values.is_valid().to_numpy(zero_copy_only=False)
 
-    def _matches_numbers(self, values: np.ndarray) -> np.ndarray:
-        literals = np.asarray(self.literals, np.float32)
+    def _matches_numbers(self, values: np.ndarray, cuts: Cuts) -> np.ndarray:
+        literals = np.array([cuts.stored(literal) for literal in self.literals], np.float32)  # type: ignore[arg-type]
         if self.operator in _COMPARE:
             return _COMPARE[self.operator](values, literals[0])
         equal = np.isin(values, literals)
@@ -107,11 +110,12 @@ def _literals(values: Sequence[Any], where: str) -> tuple[tuple[Any, ...], Colum
     if not values:
         raise ValueError(f"{where}: the list is empty. Forms: {RULE_FORMS}")
     if all(isinstance(value, str) for value in values):
-        return tuple(values), "string"
+        # As the log is read.
+        return tuple(map(whole_number, values)), "string"
     if not all(isinstance(value, (bool, int, float)) for value in values):
         raise ValueError(f"{where}: literals should be all numbers or all texts. Received: {list(values)!r}")
     for value in values:
         # Compared in Python's own arithmetic: the cast itself would overflow with a warning, or raise.
         if not abs(value) <= float(np.finfo(np.float32).max):
             raise ValueError(f"{where}: {value!r} is no finite float32, the type of numbers in examples")
-    return tuple(float(value) for value in values), "number"
+    return tuple(value if isinstance(value, float) else int(value) for value in values), "number"

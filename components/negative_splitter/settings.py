@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Literal, Optional, Union
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from models.features import UNKNOWN_GROUP
 from models.settings import Settings
+from models.texts import whole_number
 
 Value = Union[bool, int, float, str]
 
@@ -39,9 +41,24 @@ class GroupSettings(Settings):
     column: Optional[str] = None
     values: Optional[dict[str, str]] = None
     other: Optional[str] = None
-    buckets: Optional[tuple[float, ...]] = None
+    buckets: Optional[tuple[Union[int, float], ...]] = None
     labels: Optional[tuple[str, ...]] = None
     cross: Optional[tuple[str, ...]] = None
+
+    @field_validator("values")
+    @classmethod
+    def _as_the_log_is_read(cls, values: Optional[dict[str, str]]) -> Optional[dict[str, str]]:
+        """A whole number is its integer's text there, however a file or these settings write it."""
+        if values is None:
+            return None
+        read: dict[str, str] = {}
+        for value, name in values.items():
+            if read.setdefault(whole_number(value), name) != name:
+                raise ValueError(
+                    f"`values` should name {whole_number(value)!r} once, as which {value!r} is read. "
+                    f"Received: {read[whole_number(value)]!r} and {name!r}"
+                )
+        return read
 
     @model_validator(mode="after")
     def _one_form(self) -> GroupSettings:
@@ -57,8 +74,9 @@ class GroupSettings(Settings):
         if self.other is not None and self.values is None:
             raise ValueError("`other` goes with `values`")
         if self.buckets is not None:
-            if list(self.buckets) != sorted(set(self.buckets)) or not self.buckets:
-                raise ValueError(f"`buckets` should be ascending. Received: {list(self.buckets)}")
+            finite = all(abs(cut) <= sys.float_info.max for cut in self.buckets)
+            if not finite or list(self.buckets) != sorted(set(self.buckets)) or not self.buckets:
+                raise ValueError(f"`buckets` should be finite and ascending. Received: {list(self.buckets)}")
             if self.labels is not None and len(self.labels) != len(self.buckets) + 1:
                 raise ValueError(
                     f"`labels` should hold {len(self.buckets) + 1} names for {len(self.buckets)} cuts. "

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from components.negative_splitter.columns import ColumnKind
 from components.negative_splitter.negatives import TaskRules
 from components.negative_splitter.settings import NegativeSplitterSettings
+from models.cuts import Number
 
 Use = tuple[str, ColumnKind, str]
 
@@ -32,6 +33,24 @@ def group_column_kinds(settings: NegativeSplitterSettings) -> dict[str, ColumnKi
 def column_kinds(settings: NegativeSplitterSettings) -> dict[str, ColumnKind]:
     """Columns of tasks and groups together; raises ValueError like the two above."""
     return _merge([*_task_uses(settings), *_group_uses(settings)])
+
+
+def number_cuts(settings: NegativeSplitterSettings) -> dict[str, list[Number]]:
+    """The numbers that the rules of tasks and the buckets of groups compare each column with, ascending.
+
+    Raises:
+        ValueError: A rule cannot be read.
+    """
+    cuts: dict[str, set[Number]] = {}
+    for task in settings.tasks:
+        rules = TaskRules.parse(task)
+        for rule in (rules.positive, rules.negative, rules.missing):
+            if rule is not None and rule.column_kind == "number":
+                cuts.setdefault(task.column, set()).update(rule.literals)  # type: ignore[arg-type]
+    for group in settings.groups:
+        if group.buckets is not None:
+            cuts.setdefault(str(group.column), set()).update(group.buckets)
+    return {column: sorted(numbers) for column, numbers in sorted(cuts.items())}
 
 
 def _task_uses(settings: NegativeSplitterSettings) -> list[Use]:

@@ -36,8 +36,8 @@ def _settings(root: Path, **log: object) -> InteractionLogGenSettings:
 def data(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir()
-    (folder / "log.csv").write_text("user,age\n" + "".join(f"{i % 20},{i}\n" for i in range(100)))
-    (folder / "users.csv").write_text("user,city\n" + "".join(f"{i},c{i % 3}\n" for i in range(19)))
+    (folder / "log.csv").write_text("user,age\n" + "".join(f"{i % 20},{i}\n" for i in range(100)), encoding="utf-8")
+    (folder / "users.csv").write_text("user,city\n" + "".join(f"{i},c{i % 3}\n" for i in range(19)), encoding="utf-8")
     return folder
 
 
@@ -111,7 +111,7 @@ def test_the_cache_notices_side_tables_code_and_settings(tmp_path: Path, data: P
 
     assert run(_settings(data)) == 1
     assert run(_settings(data)) == 1
-    with (data / "users.csv").open("a") as file:
+    with (data / "users.csv").open("a", encoding="utf-8") as file:
         file.write("19,c1\n")
     assert run(_settings(data)) == 2
     assert json.loads(_artifacts(tmp_path)[-1].custom_properties["row_counts"].string_value)["side_table_misses"] == {
@@ -123,7 +123,7 @@ def test_the_cache_notices_side_tables_code_and_settings(tmp_path: Path, data: P
 
 
 def test_a_failed_run_leaves_no_examples(tmp_path: Path, data: Path) -> None:
-    with (data / "log.csv").open("a") as file:
+    with (data / "log.csv").open("a", encoding="utf-8") as file:
         file.write("1,old\n")
     with pytest.raises(Exception, match=r"log\.csv: column `age`, row 101: expected a number. Received: 'old'"):
         _run(tmp_path, _settings(data))

@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 from pathlib import Path
 
 import pyarrow as pa
@@ -62,7 +64,7 @@ def test_strip_and_trailing(tmp_path: Path) -> None:
     path = _file(tmp_path, "a, label\n x , >50K.\n y. , <=50K .\n")
     assert _read(path, ["a", "label"], strip=True, trailing=".") == [
         {"a": "x", "label": ">50K"},
-        {"a": "y.", "label": "<=50K "},
+        {"a": "y.", "label": "<=50K"},
     ]
 
 
@@ -72,9 +74,19 @@ def test_a_separator_at_the_end_of_rows_is_no_cell(tmp_path: Path) -> None:
     assert rows == [{"b": "2"}, {"b": "4"}, {"b": "6"}]
 
 
-def test_gzip_is_read_by_its_name(tmp_path: Path) -> None:
-    path = _file(tmp_path, gzip.compress(b"a\n1\n") + gzip.compress(b"2\n"), "log.csv.gz")
+@pytest.mark.parametrize("name", ["log.csv.gz", "LOG.CSV.GZ", "log"])
+def test_gzip_is_read_by_its_content(tmp_path: Path, name: str) -> None:
+    path = _file(tmp_path, gzip.compress(b"a\n1\n") + gzip.compress(b"2\n"), name)
     assert _read(path, ["a"]) == [{"a": "1"}, {"a": "2"}]
+    path = _file(tmp_path, gzip.compress(b"a\n1\n") + b"\0" * 1000, name)
+    assert _read(path, ["a"]) == [{"a": "1"}]
+    # Unpacked on its way, under its old name.
+    assert _read(_file(tmp_path, b"a\n1\n", name), ["a"]) == [{"a": "1"}]
+
+
+@pytest.mark.parametrize("packed", [bz2.compress, lzma.compress])
+def test_other_compressions_are_read_too(tmp_path: Path, packed) -> None:
+    assert _read(_file(tmp_path, packed(b"a\n1\n")), ["a"]) == [{"a": "1"}]
 
 
 def test_a_file_with_a_header_alone_has_no_rows(tmp_path: Path) -> None:
@@ -90,7 +102,7 @@ def test_batches_come_lazily_and_small(tmp_path: Path) -> None:
     assert (first.first_row, first.rows) == (0, 10_000)
     second = next(batches)
     assert second.first_row == 10_000
-    with pytest.raises(LogError, match="130002"):
+    with pytest.raises(LogError, match="row 130,001"):
         for batch in batches:
             assert batch.rows <= 10_000 and len(batch.columns["a"]) == batch.rows
 
@@ -98,9 +110,9 @@ def test_batches_come_lazily_and_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "settings", "row"),
     [
-        ("a,b\n1,2\n1,2,3\n", {}, "Row #3: Expected 2 columns, got 3"),
-        ("a,b\n1,2\n1\n", {}, "Row #3: Expected 2 columns, got 1"),
-        ("#\n1,2\n1,2\n1\n", {"skip_rows": 1, "header": False, "column_names": ("a", "b")}, "Row #4: Expected 2"),
+        ("a,b\n1,2\n1,2,3\n", {}, "row 2: expected 2 cells (a, b) separated by ','. Received: 3 in '1,2,3'"),
+        ("a,b\n1,2\n1\n", {}, "row 2: expected 2 cells (a, b) separated by ','. Received: 1 in '1'"),
+        ("#\n1,2\n1,2\n1\n", {"skip_rows": 1, "header": False, "column_names": ("a", "b")}, "row 3: expected 2 cells"),
     ],
 )
 def test_a_row_with_another_number_of_cells_is_named(tmp_path: Path, content: str, settings: dict, row: str) -> None:
@@ -108,7 +120,6 @@ def test_a_row_with_another_number_of_cells_is_named(tmp_path: Path, content: st
     with pytest.raises(LogError) as error:
         _read(path, ["a"], **settings)
     assert str(path) in str(error.value) and row in str(error.value)
-    assert "expected rows of 2 cells (a, b) separated by ','" in str(error.value)
 
 
 def test_a_missing_column_is_named_with_those_found(tmp_path: Path) -> None:
@@ -131,7 +142,7 @@ def test_a_reserved_column_is_named_with_its_side_table(tmp_path: Path) -> None:
         ("1,2\n", {"header": False, "column_names": ("a", "a")}, "expected each column once. Received twice: a"),
         ("", {}, "expected a header after 0 skipped rows. Received: nothing"),
         ("a,b\n", {"skip_rows": 1}, "expected a header after 1 skipped rows. Received: nothing"),
-        (b"\xff\xfe,b\n1,2\n", {}, "expected a header of UTF-8 text"),
+        (b"\xff\xfe,b\n1,2\n", {}, "expected text in utf-8. Received: bytes b'\\xff' that are none at byte 0"),
     ],
 )
 def test_bad_headers(tmp_path: Path, content: str | bytes, settings: dict, message: str) -> None:
@@ -143,17 +154,15 @@ def test_bad_headers(tmp_path: Path, content: str | bytes, settings: dict, messa
 
 def test_a_cell_that_is_not_utf8(tmp_path: Path) -> None:
     path = _file(tmp_path, b"a,b\n1,2\n3,\xff\xfe\n")
-    with pytest.raises(LogError, match="invalid UTF8"):
+    with pytest.raises(LogError, match=r"bytes b'.xff' that are none at byte 10 .*say `encoding`"):
         _read(path, ["a", "b"])
 
 
-def test_a_truncated_gzip_file_says_how_far_it_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Arrow reads some blocks ahead, and drops them where the next one fails: many small blocks leave most handed on.
-    monkeypatch.setattr(csv_reading, "_BLOCK_BYTES", 1 << 15)
+def test_a_truncated_gzip_file_says_how_far_it_was_read(tmp_path: Path) -> None:
     whole = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (i, i * i) for i in range(700_000)))
     path = _file(tmp_path, whole[: len(whole) - 1000], "log.csv.gz")
     with pytest.raises(LogError) as error:
         _read(path, ["a"])
     message = str(error.value)
-    assert f"{path}: expected csv. Rows read before it failed: " in message and "Truncated" in message
+    assert f"{path}: expected csv. Rows read before it failed: " in message and "end-of-stream" in message
     assert 100_000 < int(message.split("failed: ")[1].split(".")[0]) < 700_000

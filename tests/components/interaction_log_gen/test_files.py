@@ -22,7 +22,7 @@ def _log(root: Path, *patterns: str, tables: tuple[str, ...] = ()) -> LogSetting
 def _write(folder: Path, *names: str) -> None:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(f"k\n{name}\n")
+        (folder / name).write_text(f"k\n{name}\n", encoding="utf-8")
 
 
 def test_globs_match_files_sorted_and_no_folders(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_fingerprint_changes_with_content_time_and_number_of_files(tmp_path: Pat
     _write(tmp_path, "a.csv", "users.csv")
     log = _log(tmp_path, "*a.csv", tables=("users.csv",))
     seen = {fingerprint(log)}
-    with (tmp_path / name).open("a") as file:
+    with (tmp_path / name).open("a", encoding="utf-8") as file:
         file.write("more\n")
     seen.add(fingerprint(log))
     os.utime(tmp_path / name, ns=(1, 1))
@@ -99,3 +99,19 @@ def test_fingerprint_changes_with_content_time_and_number_of_files(tmp_path: Pat
     _write(tmp_path, "another_a.csv")
     seen.add(fingerprint(log))
     assert len(seen) == 5
+
+
+def test_the_root_is_no_pattern(tmp_path: Path) -> None:
+    root = tmp_path / "log [v2] *?"
+    (root / "sub[1]").mkdir(parents=True)
+    for name in ("a.csv", "b[1].csv", "sub[1]/c.csv"):
+        (root / name).write_text("", encoding="utf-8")
+
+    def found(pattern: str) -> list[str]:
+        return [str(Path(f.path).relative_to(root)) for f in files.match(files.in_root(str(root), pattern), "key")]
+
+    assert found("*.csv") == ["a.csv", "b[1].csv"] and found("a.csv") == ["a.csv"]
+    assert found("b[1].csv") == ["b[1].csv"] and found("sub[1]/*.csv") == ["sub[1]/c.csv"]
+    assert found("**/*.csv") == ["a.csv", "b[1].csv", "sub[1]/c.csv"]
+    absolute = files.match(str(root / "*.csv"), "key")
+    assert [Path(f.path).name for f in absolute] == ["a.csv", "b[1].csv"]

@@ -11,7 +11,8 @@ from components.interaction_log_gen import join
 from components.interaction_log_gen.columns import Need
 from components.interaction_log_gen.conversion import Place
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.settings import LogSettings, SideTableSettings
+from components.interaction_log_gen.notices import Notices
+from components.interaction_log_gen.settings import InteractionLogGenSettings, LogSettings, SideTableSettings
 
 _AGE, _KEY = Need("age", "number"), Need("user", "string")
 _PLACE = Place("log.csv", 10)
@@ -28,16 +29,16 @@ def _log(root: Path, **table: object) -> LogSettings:
 
 
 def _load(root: Path, needs: tuple[Need, ...] = (_AGE,), **table: object) -> join.SideTable:
-    return join.load(_log(root, **table), [needs])[0]
+    return join.load(InteractionLogGenSettings(log=_log(root, **table), columns={}), [needs])[0]
 
 
 def _join(table: join.SideTable, keys: list[str | None]) -> tuple[list, int]:
-    columns, misses = table.join({_KEY: pa.array(keys, pa.string())}, _PLACE)
+    columns, misses = table.join({_KEY: pa.array(keys, pa.string())}, _PLACE, Notices())
     return columns[_AGE].to_pylist(), misses
 
 
 def test_rows_get_the_columns_of_their_key_and_null_without_one(tmp_path: Path) -> None:
-    (tmp_path / "users.csv").write_text("user,age,city\n7,30,X\n08,,Y\n9,41.5,Z\n")
+    (tmp_path / "users.csv").write_text("user,age,city\n7,30,X\n08,,Y\n9,41.5,Z\n", encoding="utf-8")
     table = _load(tmp_path)
     assert list(table.columns) == [_AGE]
     assert _join(table, ["9", "7", "8", None, "08", "9"]) == ([41.5, 30.0, None, None, None, 41.5], 2)
@@ -50,13 +51,13 @@ def test_keys_are_compared_as_text_whatever_their_types(tmp_path: Path) -> None:
     tags = Need("tags", "strings")
     table = _load(tmp_path, (_AGE, tags), table_key="id", read={"format": "parquet"})
     assert _join(table, ["8", "7"]) == ([40.0, 30.0], 0)
-    columns, _ = table.join({_KEY: pa.array(["8", "7"])}, _PLACE)
+    columns, _ = table.join({_KEY: pa.array(["8", "7"])}, _PLACE, Notices())
     assert columns[tags].to_pylist() == [None, ["a", "b"]]
 
 
 def test_several_files_are_one_table(tmp_path: Path) -> None:
-    (tmp_path / "users_1.csv").write_text("user,age\n1,10\n")
-    (tmp_path / "users_2.csv").write_text("user,age\n2,20\n")
+    (tmp_path / "users_1.csv").write_text("user,age\n1,10\n", encoding="utf-8")
+    (tmp_path / "users_2.csv").write_text("user,age\n2,20\n", encoding="utf-8")
     assert _join(_load(tmp_path), ["2", "1", "3"]) == ([20.0, 10.0, None], 1)
 
 
@@ -70,7 +71,7 @@ def test_join_equals_a_dictionary(keys: list[str], wanted: list[str]) -> None:
 
 
 def test_a_row_without_a_match_of_a_required_table_is_named(tmp_path: Path) -> None:
-    (tmp_path / "users.csv").write_text("user,age\n1,10\n")
+    (tmp_path / "users.csv").write_text("user,age\n1,10\n", encoding="utf-8")
     with pytest.raises(LogError) as error:
         _join(_load(tmp_path, required=True), ["1", "x", "y"])
     assert str(error.value) == (
@@ -92,18 +93,18 @@ def test_a_row_without_a_match_of_a_required_table_is_named(tmp_path: Path) -> N
     ],
 )
 def test_bad_side_tables(tmp_path: Path, content: str, message: str) -> None:
-    (tmp_path / "users.csv").write_text(content)
+    (tmp_path / "users.csv").write_text(content, encoding="utf-8")
     with pytest.raises(LogError, match=re.escape(message)):
         _load(tmp_path)
 
 
 def test_columns_of_side_tables_are_checked_before_anything_is_read(tmp_path: Path) -> None:
-    (tmp_path / "users_1.csv").write_text("user,age\n1,10\n")
+    (tmp_path / "users_1.csv").write_text("user,age\n1,10\n", encoding="utf-8")
     assert join.side_table_columns(_log(tmp_path)) == [["user", "age"]]
     with pytest.raises(LogError, match="expected column `city`. Columns found: user, age"):
         join.side_table_columns(_log(tmp_path, columns=["city"]))
     with pytest.raises(LogError, match="expected column `id`. Columns found: user, age"):
         join.side_table_columns(_log(tmp_path, table_key="id"))
-    (tmp_path / "users_2.csv").write_text("user,size\n1,10\n")
+    (tmp_path / "users_2.csv").write_text("user,size\n1,10\n", encoding="utf-8")
     with pytest.raises(LogError, match=r"users_2.csv: expected columns user, age. Columns found: user, size"):
         join.side_table_columns(_log(tmp_path))

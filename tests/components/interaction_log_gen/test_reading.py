@@ -94,5 +94,5 @@ def test_names_of_columns(tmp_path: Path, name: str) -> None:
         path = _parquet(tmp_path)
     else:
         path = tmp_path / "log.csv"
-        path.write_text("i,t,l\n")
+        path.write_text("i,t,l\n", encoding="utf-8")
     assert reading.column_names(str(path), ReadSettings(format=name)) == ["i", "t", "l"]  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ def _read(log: dict[str, Any], columns_: dict[str, str]) -> dict[str, dict[str, 
     folder = str(_DATA)
     settings = InteractionLogGenSettings.model_validate({"log": {"root": folder, **log}, "columns": columns_})
     plan = columns.plan(settings, join.side_table_columns(settings.log))
-    tables = join.load(settings.log, plan.tables)
+    tables = join.load(settings, plan.tables)
     found: dict[str, dict[str, list]] = {split: {name: [] for name in columns_} for split in SPLITS}
     for index, source in enumerate(files.log_files(settings.log)):
         for file in source:

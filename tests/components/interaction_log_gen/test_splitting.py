@@ -10,6 +10,7 @@ from components.interaction_log_gen import splitting
 from components.interaction_log_gen.columns import Need
 from components.interaction_log_gen.conversion import Place
 from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import HashSplit, SourceSettings, TimeSplit
 from models.features import SPLITS
 
@@ -107,7 +108,7 @@ def test_equal_values_of_the_columns_stay_together() -> None:
     )
     users = pa.array([str(i % 50) for i in range(500)])
     columns = {Need("user", "string"): users, Need("x", "number"): pa.array(range(500), pa.float32())}
-    split = splitting.assign(columns, [Need("x", "number")], source, np.ones(500, bool), _PLACE)
+    split = splitting.assign(columns, [Need("x", "number")], source, np.ones(500, bool), _PLACE, Notices())
     assert {len(set(split[i::50])) for i in range(50)} == {1}
     assert set(split) == {0, 2}
 
@@ -116,14 +117,14 @@ def test_without_columns_the_written_ones_decide() -> None:
     source = SourceSettings(files=("f",), split=_THREE)
     written = [Need("x", "number")]
     columns = {Need("x", "number"): pa.array(range(500), pa.float32()), Need("y", "string"): pa.array(["y"] * 500)}
-    found = splitting.assign(columns, written, source, np.ones(500, bool), _PLACE)
+    found = splitting.assign(columns, written, source, np.ones(500, bool), _PLACE, Notices())
     np.testing.assert_array_equal(found, splitting.by_hash({written[0]: columns[written[0]]}, _THREE))
 
 
 @pytest.mark.parametrize("name", SPLITS)
 def test_a_named_split_takes_all(name: str) -> None:
     source = SourceSettings(files=("f",), split=name)  # type: ignore[arg-type]
-    split = splitting.assign({}, [], source, np.ones(3, bool), _PLACE)
+    split = splitting.assign({}, [], source, np.ones(3, bool), _PLACE, Notices())
     assert [SPLITS[i] for i in split] == [name] * 3
 
 
@@ -151,7 +152,7 @@ _HOUR = datetime.timedelta(hours=1)
         (pa.array([_DAY - _HOUR, _DAY, _DAY + _HOUR, _DAY + 2 * _HOUR]), ("2022-04-28", "2022-04-28T02:00")),
         (
             pa.array([_DAY - _HOUR, _DAY, _DAY + _HOUR, _DAY + 2 * _HOUR], pa.timestamp("ms", "UTC")),
-            ("2022-04-28", "2022-04-28T03:30+02:00"),
+            ("2022-04-28T00:00Z", "2022-04-28T03:30+02:00"),
         ),
         (pa.array([datetime.date(2022, 4, day) for day in (27, 28, 29, 30)]), ("2022-04-28", "2022-04-30")),
         # Nanoseconds since 1970 that float64 cannot tell apart.
@@ -167,10 +168,17 @@ def test_times_are_compared_in_their_own_type(times: pa.Array, bounds: tuple) ->
     ("times", "bounds", "message"),
     [
         (pa.array([1, None]), (1, 2), "row 12: expected a time to split by. Received: a missing value"),
-        (pa.array(["1", "noon"]), (1, 2), "expected numbers, as `validation_from` is one"),
-        (pa.array([1, 2]), ("1", "2"), "holds int64; expected `validation_from` and `test_from` that compare"),
-        (pa.array([_DAY]), (1, 2), "holds timestamp"),
-        (pa.array([_DAY]), ("later", "never"), "expected a bound of that type. Received: 'later'"),
+        (
+            pa.array(["1", "noon"]),
+            (1, 2),
+            "row 12: expected a number, as `validation_from` (1) is one. Received: 'noon'",
+        ),
+        (pa.array([1, 2]), ("2022-04-28", "2022-05"), "Where they are numbers since 1970, say `unit: s`"),
+        (pa.array([_DAY]), (1, 2), "holds timestamp[us]: expected a number, as `validation_from` (1) is one"),
+        (pa.array(["2022-01-01", "12/31/2022"]), ("2022-04-28", "2022-05"), "row 12: expected an ISO 8601 time"),
+        (pa.array(["2022-01-01", "2022-01-01T00Z"]), ("2022-04-28", "2022-05"), "in all rows or in none"),
+        (pa.array(["2022-01-01T00Z"]), ("2022-04-28", "2022-05"), "states an offset from UTC and the bounds"),
+        (pa.array(["2022-01-01"]), ("2022-04-28T00Z", "2022-05-01T00Z"), "states no offset from UTC and the bounds"),
     ],
     ids=str,
 )

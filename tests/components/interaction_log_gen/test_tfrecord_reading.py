@@ -109,7 +109,7 @@ def test_a_flipped_bit_is_found(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize("name", ["log", "log.gz"])
 def test_what_is_no_tfrecord_file_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_text("a,b\n1,2\n3,4\n")
+    path.write_text("a,b\n1,2\n3,4\n", encoding="utf-8")
     with pytest.raises(LogError, match="expected TFRecords of tf.Example"):
         _read(path, "a")
 

@@ -41,7 +41,7 @@ def _table() -> pa.Table:
 
 def _write_users(folder: Path) -> None:
     users = [f"{user},city{user % 7}" for user in range(0, 60, 2)]
-    (folder / "users.csv").write_text("user,city\n" + "\n".join(users) + "\n")
+    (folder / "users.csv").write_text("user,city\n" + "\n".join(users) + "\n", encoding="utf-8")
 
 
 def _write_log(folder: Path, format_: str, parts: int = 1) -> None:
@@ -89,7 +89,7 @@ def _run(settings: InteractionLogGenSettings, out: Path, options: Sequence[str] 
     paths = [[file.path for file in source] for source in files.log_files(settings.log)]
     folders = {name: str(out / f"Split-{name}") for name in SPLITS}
     with beam.Pipeline(options=PipelineOptions(list(options))) as pipeline:
-        transforms.write_examples(pipeline, settings, plan, paths, folders)
+        transforms.write_examples(pipeline, settings, plan, paths, folders, str(out / "notices.json"))
     found = pipeline.result.metrics().query(MetricsFilter().with_namespace(transforms.METRICS))["counters"]
     return counts.row_counts({counter.key.metric.name: counter.committed for counter in found}, settings.log)
 
@@ -214,8 +214,8 @@ def test_a_cap_keeps_the_same_sample_whatever_the_shards(tmp_path: Path, split: 
 def test_several_sources_with_splits_of_their_own(tmp_path: Path) -> None:
     _write_users(tmp_path)
     header = "user,age,tag,click\n"
-    (tmp_path / "old.csv").write_text(header + "".join(f"{i},{i},a,1\n" for i in range(10)))
-    (tmp_path / "new.txt").write_text("remark\n" + "".join(f"{i};?;a;0.\n" for i in range(5)))
+    (tmp_path / "old.csv").write_text(header + "".join(f"{i},{i},a,1\n" for i in range(10)), encoding="utf-8")
+    (tmp_path / "new.txt").write_text("remark\n" + "".join(f"{i};?;a;0.\n" for i in range(5)), encoding="utf-8")
     time = {"by": "time", "column": "age", "validation_from": 7, "test_from": 100}
     new = {"header": False, "column_names": ["user", "age", "tag", "click"], "separator": ";", "skip_rows": 1}
     sources = [
@@ -234,12 +234,12 @@ def test_several_sources_with_splits_of_their_own(tmp_path: Path) -> None:
         ("user,age,tag\n1,2,a\n", "log_9: expected column `click`. Columns found: user, age, tag"),
         ("user,age,tag,click,city\n1,2,a,1,x\n", "log_9: column `city` is both here and in side table `users`"),
         ("user,age,tag,click\n1,2,a,yes\n", "log_9: column `click`, row 1: expected a number. Received: 'yes'"),
-        ("user,age,tag,click\n1,2,a\n", "log_9: expected rows of 4 cells"),
+        ("user,age,tag,click\n1,2,a\n", "log_9: row 1: expected 4 cells"),
     ],
 )
 def test_one_bad_shard_fails_the_run_and_leaves_no_shard(tmp_path: Path, content: str, message: str) -> None:
     _write_log(tmp_path, "csv", 2)
-    (tmp_path / "log_9").write_text(content)
+    (tmp_path / "log_9").write_text(content, encoding="utf-8")
     with pytest.raises(Exception, match="LogError|log_9") as error:
         _run(_settings(tmp_path), tmp_path / "out")
     assert message in str(error.value)

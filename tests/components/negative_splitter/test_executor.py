@@ -78,7 +78,7 @@ def outputs(base, read):
 
 
 def counts_text(base):
-    return (base / "counts" / COUNTS_FILE).read_text()
+    return (base / "counts" / COUNTS_FILE).read_text(encoding="utf-8")
 
 
 def test_rows_keep_their_order_columns_and_bytes(run, data, read, decode):
@@ -150,6 +150,15 @@ def test_warnings_stand_in_the_counts_file(run, data):
     assert any(warning.startswith(expected) and named in warning for warning in few["warnings"])
     base, _ = run(data)
     assert all("sex_age" in warning for warning in json.loads(counts_text(base))["warnings"])
+
+
+def test_group_values_that_may_be_missing_ones_are_warned_about(run, data, encode):
+    marked = [{**row, "sex": {None: "NULL", "F": "F", "M": "unknown"}[row["sex"]]} for row in rows("train")]
+    base, _ = run({**data, "train": [encode(row) for row in marked]})
+    first, second = json.loads(counts_text(base))["warnings"][:2]
+    sexes = Counter(row["sex"] for row in marked)
+    assert f"the value 'NULL' ({sexes['NULL']} rows of split `train`) looks like a mark of missing values" in first
+    assert f"the value 'unknown' ({sexes['unknown']} rows of split `train`) is taken for a missing one" in second
 
 
 def test_a_column_absent_from_a_file_is_missing_there(run, data, encode):

@@ -75,6 +75,11 @@ def test_bands_take_a_cut_into_the_upper_band():
         ((18,), ("<18", ">=18")),
         ((18, 30), ("<18", "18-30", ">=30")),
         ((0.5, 1e6), ("<0.5", "0.5-1000000", ">=1000000")),
+        ((16777216.0, 16777217), ("<16777216", "16777216-16777217", ">=16777217")),
+        (
+            (-5, 2**53 + 1, 1e20),
+            ("<-5", "-5-9007199254740993", "9007199254740993-100000000000000000000", ">=1" + "0" * 20),
+        ),
     ],
 )
 def test_names_of_bands(buckets, labels):
@@ -114,6 +119,48 @@ def test_crossings_and_crossings_of_crossings():
     assert CROSS_SEPARATOR == " x "
     assert found["both"] == ["female x 18-24", "male x 25 and over", UNKNOWN_GROUP, UNKNOWN_GROUP]
     assert found["all"] == ["female x 18-24 x nl", UNKNOWN_GROUP, UNKNOWN_GROUP, UNKNOWN_GROUP]
+
+
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70), min_size=1, unique=True)
+)
+def test_different_cuts_have_different_labels(cuts):
+    labels = band_labels(sorted(cuts))
+    assert len(set(labels)) == len(cuts) + 1
+
+
+@pytest.mark.parametrize("cuts", [(1, 1), (2, 1), (), (float("nan"),), (1, float("inf")), (10**400,)])
+def test_cuts_that_are_no_bands(cuts):
+    with pytest.raises(ValueError, match="`buckets` should be finite and ascending"):
+        GroupSettings(name="g", column="c", buckets=cuts)
+
+
+def crossed(*rows):
+    """The crossing of the columns of ``rows``."""
+    names = [str(i) for i in range(len(rows[0]))]
+    groups = [GroupSettings(name=name, column=name) for name in names]
+    groups.append(GroupSettings(name="all", cross=tuple(names)))
+    columns = {name: texts(name, [row[i] for row in rows]) for i, name in enumerate(names)}
+    return decoded(groups, columns)["all"]
+
+
+def test_a_separator_in_a_value_is_no_separator():
+    assert crossed(("a x b", "c"), ("a", "b x c")) == [r"a \x b x c", r"a x b \x c"]
+    assert crossed(("a x", "b"), ("a", "x b"), ("xx", "x-y")) == [r"a \x x b", r"a x \x b", "xx x x-y"]
+    assert crossed((UNKNOWN_GROUP, "a"), (None, "b")) == [UNKNOWN_GROUP] * 2
+
+
+PARTS = st.text("ax \\", min_size=1, max_size=6)
+
+
+@given(st.lists(st.tuples(PARTS, PARTS, PARTS), min_size=1, max_size=20, unique=True))
+def test_different_values_cross_into_different_texts(rows):
+    assert len(set(crossed(*rows))) == len(rows)
+    # A crossing of a crossing is made of the same parts.
+    groups = [GroupSettings(name=name, column=name) for name in "012"]
+    groups += [GroupSettings(name="two", cross=("0", "1")), GroupSettings(name="all", cross=("two", "2"))]
+    columns = {str(i): texts(str(i), [row[i] for row in rows]) for i in range(3)}
+    assert decoded(groups, columns)["all"] == crossed(*rows)
 
 
 @given(st.lists(st.tuples(*[st.none() | st.sampled_from("abc")] * 3), min_size=1, max_size=20))

@@ -74,7 +74,7 @@ def test_every_example_comes_through(uris, read, decode):
 
 
 def test_counts_are_registered(uris):
-    report = json.loads((Path(uris["NegativeSplitter/counts"].uri) / "counts.json").read_text())
+    report = json.loads((Path(uris["NegativeSplitter/counts"].uri) / "counts.json").read_text(encoding="utf-8"))
     assert uris["NegativeSplitter/counts"].type == "fairness.NegativeCounts"
     assert {split: report["splits"][split]["rows"] for split in SPLITS} == {s: len(rows(s)) for s in SPLITS}
     # A third of the rows each: no rating, rating up, rating down; half of each has clicks.
@@ -97,5 +97,5 @@ def test_statistics_see_the_new_columns(uris, split):
 
 
 def test_the_gate_checked_the_splits(uris):
-    checked = json.loads((Path(uris["AnomalyGate/checked"].uri) / "checked.json").read_text())
+    checked = json.loads((Path(uris["AnomalyGate/checked"].uri) / "checked.json").read_text(encoding="utf-8"))
     assert checked == {"splits": SPLITS, "anomalies": 0}

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 
 from components.negative_splitter.counts import SplitCounts
-from components.negative_splitter.report import check_columns, check_labels, warnings
+from components.negative_splitter.report import check_columns, check_labels, value_warnings, warnings
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
 
 SPLITS = ["train", "validation", "test"]
@@ -155,3 +156,63 @@ def test_one_task_has_one_warning():
         del found[split]["tasks"]["like"]
     (warning,) = warnings(found, single)
     assert "Task `click` is the only one" in warning and "vanilla" in warning
+
+
+def counted(missing=0, **splits):
+    """Counts in which the group `sex` has the given rows by value; `missing` of them have no value in the column."""
+    found = {}
+    for split, values in splits.items():
+        rows = sum(values.values())
+        cells = {value: np.array([[0, number, 0, 0, 0]] * 2) for value, number in values.items()}
+        found[split] = SplitCounts(rows, {"sex": rows - missing}, {"sex": cells, "both": cells})
+    return found
+
+
+MARKS = [
+    "\\N",
+    "NULL",
+    "null",
+    "None",
+    "nan",
+    "NaN",
+    "NA",
+    "N/A",
+    "n/a",
+    "-",
+    "?",
+    '""',
+    "missing",
+    "<NA>",
+    "undefined",
+    " ",
+]
+
+
+@pytest.mark.parametrize("mark", [*MARKS, " Unknown ", "(null)", "-999", "'NULL'", "."])
+def test_a_value_that_looks_like_a_missing_mark(mark):
+    (warning,) = value_warnings(counted(train={"F": 10, mark: 1200}, test={mark: 3}), SETTINGS)
+    assert warning.startswith(f"Group `sex`, column `sex`: the value {mark!r} (1,200 rows of split `train`) looks like")
+    assert "`read.missing`" in warning and "`values`" in warning and "real value" in warning
+
+
+def test_a_missing_mark_that_train_does_not_have():
+    (warning,) = value_warnings(counted(train={"F": 10}, test={"NULL": 3}), SETTINGS)
+    assert "(no row of split `train`, 3 of `test`)" in warning
+
+
+@pytest.mark.parametrize("value", ["female", "Nan Province", "none of the above", "0", "x", "national", "1", "NAM"])
+def test_values_that_look_like_values(value):
+    assert value_warnings(counted(train={value: 10, "unknown": 4}, missing=4), SETTINGS) == []
+
+
+def test_values_that_somebody_named_are_not_warned_about():
+    mapped = GroupSettings(name="sex", column="sex", values={"-": "NA", "F": "f"}, other="unknown")
+    settings = SETTINGS.model_copy(update={"groups": (mapped, GroupSettings(name="age", column="age", buckets=(1, 2)))})
+    assert value_warnings(counted(train={"NA": 10, "f": 5, "unknown": 3}), settings) == []
+
+
+def test_the_word_unknown_in_the_log_is_told_from_missing_values():
+    found = counted(train={"F": 10, "unknown": 7}, test={"F": 1, "unknown": 2}, missing=2)
+    (warning,) = value_warnings(found, SETTINGS)
+    assert "`sex`: the value 'unknown' (5 rows of split `train`) is taken for a missing one" in warning
+    assert "give it another name with `values`" in warning

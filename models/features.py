@@ -3,6 +3,8 @@
 The negative splitter writes them, Transform passes them through, the trainer and the metrics read them.
 """
 
+from models.names import safe_name
+
 SPLITS = ("train", "validation", "test")
 
 # Values of ``negative/<task>``.
@@ -37,5 +39,10 @@ def group_key(name: str) -> str:
 
 
 def group_vocabulary(name: str) -> str:
-    """Name of the Transform vocabulary that lists the values of the group ``name``."""
-    return "group_" + "".join(c if c.isalnum() else "_" for c in name)
+    """Name of the Transform vocabulary, and of its file, that lists the values of the group ``name``."""
+    return f"group_{safe_name(name, one_case=True)}"
+
+
+def feature_vocabulary(name: str) -> str:
+    """Name of the Transform vocabulary, and of its file, that lists the values of the feature ``name``."""
+    return f"feature_{safe_name(name, one_case=True)}"

@@ -7,14 +7,23 @@ features are there: no feature depends on a label, so Transform drops the rest.
 
 from __future__ import annotations
 
-import zlib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from models.features import UNKNOWN_GROUP, group_key, group_vocabulary, label_key, negative_key, weight_key
+from models.features import (
+    UNKNOWN_GROUP,
+    feature_vocabulary,
+    group_key,
+    group_vocabulary,
+    label_key,
+    negative_key,
+    weight_key,
+)
+from models.moments import analyze_moments
 from models.settings import (
     CategoricalFeature,
     Feature,
@@ -24,9 +33,16 @@ from models.settings import (
     Settings,
     TrainerSettings,
 )
+from models.texts import WHOLE, ZERO
 
-# A missing (or empty) category is a value of its own, and takes a place in the vocabulary where it is frequent enough.
+# A missing (or empty) category is a value of its own, and takes a place in the vocabulary where it is frequent enough. A
+# value that reads like this gets a backslash before it.
 MISSING_CATEGORY = "__missing__"
+
+# A vocabulary is a file of lines, and tft leaves out what would take two of them. Where a value holds a line break, these
+# stand for its signs; and where it holds one of these itself, so that no two values become one.
+_WRITTEN = {"\\": "\\\\", "\n": "\\n", "\r": "\\r"}
+_NOT_AS_IT_IS = r"[\n\r]|\\[\\nr]"
 
 Column = Union[tf.Tensor, tf.SparseTensor, tf.RaggedTensor]
 
@@ -52,12 +68,6 @@ class PreprocessingSettings(Settings):
         )
 
 
-def feature_vocabulary(name: str) -> str:
-    """Name of the Transform vocabulary of the feature ``name``; different names never share one."""
-    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in name)
-    return f"feature_{plain}" if plain == name else f"feature_{plain}_{zlib.crc32(name.encode()):08x}"
-
-
 def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, Any]) -> dict[str, Column]:
     """Transforms a batch.
 
@@ -67,18 +77,23 @@ def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, A
         there for TFX's cache) are ignored.
 
     Returns:
-      For each numeric feature float32 [n] (missing, NaN and infinite values become the mean of train, which is 0 once
-      scaled); categorical: int64 [n], the id in ``feature_vocabulary(name)`` or of an out-of-vocabulary bucket after it, or
-      with ``hash_buckets`` the value's hash; multi_categorical: sparse int64 [n, L] of such ids. ``label/<task>`` and
-      ``negative/<task>``: int64 [n];
+      For each numeric feature float32 [n], standardised in float64 (missing, NaN and infinite values become the mean of
+      train, which is 0 once scaled; so does everything where train has one value only); categorical: int64 [n], the id in
+      ``feature_vocabulary(name)`` or of an out-of-vocabulary bucket after it, or with ``hash_buckets`` the value's hash;
+      multi_categorical: sparse int64 [n, L] of such ids. ``label/<task>`` and ``negative/<task>``: int64 [n];
       ``weight/<task>``: float32 [n]; ``group/<name>``: int64 [n], the position in ``group_vocabulary(name)``, −1 for
-      "unknown" and for values that train does not have.
+      "unknown" and for values that train does not have. Values that differ in any byte have ids of their own, white space
+      and line breaks included.
 
     Raises:
       ValueError: A column is missing or of the wrong type.
     """
     settings = PreprocessingSettings.model_validate_json(custom_config["settings"])
-    outputs: dict[str, Column] = {feature.name: _feature(inputs, feature) for feature in settings.features.inputs}
+    numbers = _numbers(inputs, [f for f in settings.features.inputs if isinstance(f, NumericFeature)])
+    outputs: dict[str, Column] = {
+        feature.name: numbers[feature.name] if isinstance(feature, NumericFeature) else _ids_of(inputs, feature)
+        for feature in settings.features.inputs
+    }
     for task in settings.tasks:
         for key, dtype in (
             (label_key(task), tf.int64),
@@ -91,13 +106,13 @@ def preprocessing_fn(inputs: Mapping[str, Column], custom_config: Mapping[str, A
     return outputs
 
 
-def _feature(inputs: Mapping[str, Column], feature: Feature) -> Column:
-    column = _column(inputs, feature.name, numeric=isinstance(feature, NumericFeature))
-    if isinstance(feature, NumericFeature):
-        return _numeric(column, feature)
-    if isinstance(feature, CategoricalFeature):
-        return _categorical(column, feature)
-    return _multi_categorical(column, feature)
+def _ids_of(inputs: Mapping[str, Column], feature: Union[CategoricalFeature, MultiCategoricalFeature]) -> Column:
+    column = _column(inputs, feature.name, numeric=False)
+    return (
+        _categorical(column, feature)
+        if isinstance(feature, CategoricalFeature)
+        else _multi_categorical(column, feature)
+    )
 
 
 def _column(inputs: Mapping[str, Column], name: str, *, numeric: bool) -> Column:
@@ -131,39 +146,74 @@ def _dense(column: Column, default: Union[int, float, str]) -> tf.Tensor:
     return tf.sparse.to_dense(flat, default_value=tf.cast(default, column.dtype))
 
 
-def _numeric(column: Column, feature: NumericFeature) -> tf.Tensor:
+def _numbers(inputs: Mapping[str, Column], features: Iterable[NumericFeature]) -> dict[str, tf.Tensor]:
+    """All numeric features, by name. One pass over train takes the moments of all of them."""
+    columns = {f.name: (_finite(_column(inputs, f.name, numeric=True), f.scale), f.scale) for f in features}
+    scaled = {name: column for name, (column, scale) in columns.items() if scale != "none"}
+    outputs = {name: _dense(column, 0.0) for name, (column, scale) in columns.items() if scale == "none"}
+    if scaled:
+        moments = analyze_moments([column.values for column in scaled.values()])
+        for index, (name, column) in enumerate(scaled.items()):
+            # A column without spread has a deviation of exactly 0, and says nothing.
+            z = tf.math.divide_no_nan(column.values - moments[index, 0], moments[index, 1])
+            outputs[name] = _dense(column.with_values(tf.cast(z, tf.float32)), 0.0)
+    return outputs
+
+
+def _finite(column: Column, scale: str) -> tf.SparseTensor:
+    """The numbers that are there: float64, whose steps are fine enough for Unix seconds, or float32 where they stay."""
     sparse = _sparse(column)
-    numbers = sparse.with_values(tf.cast(sparse.values, tf.float32))
-    if feature.scale == "log1p_standardize":
+    numbers = tf.cast(sparse.values, tf.float32 if scale == "none" else tf.float64)
+    if scale == "log1p_standardize":
         # NaN below −1, which counts as missing.
-        numbers = numbers.with_values(tf.math.log1p(numbers.values))
-    numbers = tf.sparse.retain(numbers, tf.math.is_finite(numbers.values))
-    if feature.scale == "none":
-        return _dense(numbers, 0.0)
-    # On a sparse column the mean and variance are those of the values that are there.
-    return _dense(tft.scale_to_z_score(numbers), 0.0)
+        numbers = tf.math.log1p(numbers)
+    return tf.sparse.retain(sparse.with_values(numbers), tf.math.is_finite(numbers))
 
 
 def _categorical(column: Column, feature: CategoricalFeature) -> tf.Tensor:
-    values = tf.strings.strip(_dense(column, ""))
-    values = tf.where(tf.equal(values, ""), tf.fill(tf.shape(values), MISSING_CATEGORY), values)
-    return _ids(values, feature)
+    values = _whole(_dense(column, ""))
+    named = tf.strings.regex_replace(_one_line(values), rf"^(\\*{MISSING_CATEGORY})$", r"\\\1")
+    return _ids(tf.where(tf.equal(values, ""), tf.fill(tf.shape(values), MISSING_CATEGORY), named), feature)
 
 
 def _multi_categorical(column: Column, feature: MultiCategoricalFeature) -> tf.SparseTensor:
-    """Ids of the parts of every value of a cell; with ``separator: ""`` values are not split."""
+    """Ids of the parts of every value of a cell.
+
+    White space around a separator belongs to it; with ``separator: ""`` values are neither split nor stripped.
+    """
     sparse = _sparse(column)
+    sparse = sparse.with_values(_whole(sparse.values))
     if feature.separator:
         parts = tf.strings.split(sparse.values, feature.separator)
         rows = tf.gather(sparse.indices[:, 0], parts.value_rowids())
         values = tf.strings.strip(parts.values)
     else:
-        rows, values = sparse.indices[:, 0], tf.strings.strip(sparse.values)
+        rows, values = sparse.indices[:, 0], sparse.values
     present = tf.not_equal(values, "")
     ragged = tf.RaggedTensor.from_value_rowids(
-        tf.boolean_mask(values, present), tf.boolean_mask(rows, present), nrows=sparse.dense_shape[0]
+        _one_line(tf.boolean_mask(values, present)), tf.boolean_mask(rows, present), nrows=sparse.dense_shape[0]
     )
     return _ids(ragged.to_sparse(), feature)
+
+
+def _whole(values: tf.Tensor) -> tf.Tensor:
+    """``1000`` of 1000.0, as the log is read: a client that writes ids as floats asks for the same id."""
+    return tf.strings.regex_replace(tf.strings.regex_replace(values, ZERO, "0"), WHOLE, r"\1")
+
+
+def _one_line(values: tf.Tensor) -> tf.Tensor:
+    """Texts as a vocabulary holds them, one line each; ``_as_it_was`` is the inverse."""
+    written = values
+    for sign, text in _WRITTEN.items():
+        # In a rewrite a backslash is written twice.
+        written = tf.strings.regex_replace(written, re.escape(sign), text.replace("\\", "\\\\"))
+    changed = tf.not_equal(tf.strings.regex_replace(values, _NOT_AS_IT_IS, ""), values)
+    return tf.where(changed, written, values)
+
+
+def _as_it_was(text: str) -> str:
+    signs = {written: sign for sign, written in _WRITTEN.items()}
+    return re.sub(r"\\[\\nr]", lambda found: signs[found[0]], text)
 
 
 def _ids(values: Column, feature: Union[CategoricalFeature, MultiCategoricalFeature]) -> Column:
@@ -178,7 +228,7 @@ def _ids(values: Column, feature: Union[CategoricalFeature, MultiCategoricalFeat
 
 
 def _group(column: Column, name: str) -> tf.Tensor:
-    values = _dense(column, UNKNOWN_GROUP)
+    values = _one_line(_dense(column, UNKNOWN_GROUP))
     known = _sparse(values)
     known = tf.sparse.retain(known, tf.not_equal(known.values, UNKNOWN_GROUP))
     vocabulary = tft.vocabulary(known, vocab_filename=group_vocabulary(name))
@@ -205,5 +255,4 @@ def vocabulary_sizes(output: tft.TFTransformOutput, features: Iterable[Feature])
 
 def group_values(output: tft.TFTransformOutput, name: str) -> list[str]:
     """Values of the group ``name`` that train has, in the order of their ids."""
-    values = [value.decode() for value in output.vocabulary_by_name(group_vocabulary(name))]
-    return values
+    return [_as_it_was(value.decode()) for value in output.vocabulary_by_name(group_vocabulary(name))]

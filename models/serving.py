@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,11 +13,15 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from models.names import distinct_names, marked_name
 from models.networks.base import MultiTaskNetwork
 from models.settings import CategoricalFeature, Feature, FeatureSettings, NumericFeature
 
 EXAMPLES_SIGNATURE = "serving_default"
 TENSORS_SIGNATURE = "serving_tensors"
+
+# Beside the SavedModel: tensor of ``TENSORS_SIGNATURE`` → the feature that it is.
+TENSORS_FILE = os.path.join("assets.extra", "tensors.json")
 
 
 class ServingModel(tf.Module):
@@ -85,7 +90,7 @@ class ServingModel(tf.Module):
 def save_model(
     model_dir: str, network: MultiTaskNetwork, transform: tft.TFTransformOutput, features: FeatureSettings
 ) -> None:
-    """Writes the SavedModel with its two signatures to ``model_dir``, which should not exist."""
+    """Writes the SavedModel with its two signatures, and ``TENSORS_FILE``, to ``model_dir``, which should not exist."""
     serving = ServingModel(network, transform, features)
     signatures = {
         EXAMPLES_SIGNATURE: serving.examples_signature(),
@@ -93,25 +98,25 @@ def save_model(
     }
     tf.saved_model.save(serving, model_dir, signatures=signatures)
     tf.io.gfile.makedirs(os.path.join(model_dir, "assets.extra"))
+    with tf.io.gfile.GFile(os.path.join(model_dir, TENSORS_FILE), "w") as file:
+        file.write(json.dumps({tensor: name for name, tensor in tensor_names(features).items()}, indent=2))
 
 
 def tensor_names(features: FeatureSettings) -> dict[str, str]:
-    """Feature → the name of its tensor, in which TensorFlow takes letters, digits and ``_`` only.
+    """Feature → the name of its tensor, in which TensorFlow takes ASCII letters, digits and ``_`` only.
 
-    Raises:
-      ValueError: Two features get the same name.
+    Other signs become ``_`` where that is enough to tell the feature from all others; where it is not, or leaves nothing to
+    read, the name ends in a mark of its own (see ``models.names``).
     """
-    names: dict[str, str] = {}
-    for feature in features.inputs:
-        name = re.sub(r"[^A-Za-z0-9_]", "_", feature.name)
-        name = name if name[0].isalpha() else f"f_{name}"
-        if name in names.values():
-            other = next(key for key, value in names.items() if value == name)
-            raise ValueError(
-                f"features `{other}` and `{feature.name}` would both be served as tensor `{name}`; rename one"
-            )
-        names[feature.name] = name
-    return names
+    return distinct_names({feature.name: _plain(feature.name) for feature in features.inputs})
+
+
+def _plain(name: str) -> str:
+    # A signature is called with the tensors' names as arguments, and has one of its own already.
+    if name == "self" or not re.search(r"[A-Za-z0-9]", name):
+        return marked_name(name)
+    plain = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return plain if plain[0].isalpha() else f"f_{plain}"
 
 
 def _tensor_spec(feature: Feature, name: str) -> tf.TensorSpec:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import zlib
 from collections.abc import Sequence
 from typing import Any, Optional
 
 import tensorflow as tf
 import tf_keras as keras
+
+from models.names import safe_name
 
 # One more than the largest seed: Keras initialisers and stateless ops take seeds below 2**31.
 _SEED_SPAN = 2**31 - 1
@@ -27,9 +28,18 @@ def derived_seed(seed: int, name: str) -> int:
     return zlib.crc32(f"{seed}/{name}".encode()) % _SEED_SPAN
 
 
-def layer_name(*parts: str) -> str:
-    """Joins ``parts`` into a name that TensorFlow takes as a scope; task and feature names may hold anything."""
-    return "_".join(re.sub(r"[^A-Za-z0-9.-]", "_", part) for part in parts).lstrip("_-") or "layer"
+def layer_name(path: str, *names: str) -> str:
+    """A name that TensorFlow takes as a scope; task and feature names may hold anything, and stay apart.
+
+    Args:
+      path: What the network calls the layer, in parts between ``/``.
+      *names: Names of tasks or features, each of which stands whole.
+
+    Returns:
+      All of them, joined by ``_``.
+    """
+    name = "_".join(safe_name(part, keep=".-") for part in (*path.split("/"), *names))
+    return name if name[0].isalnum() or name[0] == "." else f"layer_{name}"
 
 
 def glorot(seed: int, name: str) -> keras.initializers.Initializer:

@@ -91,12 +91,12 @@ class Reconstruction(keras.layers.Layer):
             )
         # One layer for all numbers: two hundred products of one column each would cost more than the network.
         self._number_heads = [self._head("numbers", len(self._numbers))] if self._numbers else []
-        self._class_heads = [self._head(f"feature/{name}", classes) for name, classes, _ in self._classes]
+        self._class_heads = [self._head("feature", classes, name) for name, classes, _ in self._classes]
         self.built = True
 
-    def _head(self, name: str, units: int) -> keras.layers.Dense:
-        initializer = glorot(self._seed, f"reconstruction/{name}")
-        head = keras.layers.Dense(units, kernel_initializer=initializer, name=layer_name(name), dtype="float32")
+    def _head(self, what: str, units: int, *names: str) -> keras.layers.Dense:
+        initializer = glorot(self._seed, "/".join(("reconstruction", what, *names)))
+        head = keras.layers.Dense(units, kernel_initializer=initializer, name=layer_name(what, *names), dtype="float32")
         head.build([None, self._width])
         return head
 

@@ -7,6 +7,7 @@ import tensorflow_transform as tft
 import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, schema_utils
 
+from models.features import group_vocabulary
 from models.preprocessing import (
     MISSING_CATEGORY,
     PreprocessingSettings,
@@ -130,11 +131,11 @@ def test_columns_without_spread_or_without_values_are_zero(transformed):
 
 def test_categories_get_an_id_by_frequency_and_others_a_bucket(transformed):
     train, later, output = transformed
-    # Three rows without a city, two from Rome, and one from Oslo, which does not fit the two places.
-    assert output.vocabulary_by_name(feature_vocabulary("city")) == [MISSING_CATEGORY.encode(), b"rome"]
+    # Two rows from Rome and two without a city; Oslo and white space do not fit the two places. Equals fall.
+    assert output.vocabulary_by_name(feature_vocabulary("city")) == [b"rome", MISSING_CATEGORY.encode()]
     ids = column(train, "city").tolist()
-    assert ids[:4] == [1, 1, 0, 0] and ids[5] == 0 and 2 <= ids[4] < 5
-    assert 2 <= later[0]["city"] < 5 and later[1]["city"] == 1
+    assert ids[:4] == [0, 0, 1, 1] and all(2 <= number < 5 for number in ids[4:])
+    assert 2 <= later[0]["city"] < 5 and later[1]["city"] == 0
     assert vocabulary_sizes(output, SETTINGS.features.inputs) == {"city": 5, "dense": 2, "genres": 4, "list": 7 + 1}
 
 
@@ -197,10 +198,12 @@ def test_a_category_that_is_a_number_is_named():
         preprocessing_fn({"zip": tf.constant([1], tf.int64)}, {"settings": settings.model_dump_json()})
 
 
-def test_vocabulary_names_of_different_features_differ():
-    names = ["a/b", "a_b", "a.b", "a b", "ab", "é", "e"]
-    assert len({feature_vocabulary(name) for name in names}) == len(names)
-    assert feature_vocabulary("city") == "feature_city"
+def test_vocabulary_names_of_different_features_and_groups_differ():
+    names = ["a/b", "a_b", "a.b", "a b", "ab", "Ab", "é", "e\u0301", "e", "年龄", "性别"]
+    for vocabulary in (feature_vocabulary, group_vocabulary):
+        # On a file system that tells no capitals apart.
+        assert len({vocabulary(name).lower() for name in names}) == len(names)
+    assert feature_vocabulary("city") == "feature_city" and group_vocabulary("age_band") == "group_age_band"
 
 
 def test_transform_does_not_depend_on_the_model(make_settings):

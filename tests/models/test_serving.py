@@ -1,11 +1,16 @@
+import functools
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_transform as tft
+import tensorflow_transform.beam as tft_beam
+from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
 from models.networks.registry import build_network
-from models.preprocessing import vocabulary_sizes
-from models.serving import save_model, tensor_names
+from models.preprocessing import PreprocessingSettings, preprocessing_fn, vocabulary_sizes
+from models.serving import TENSORS_FILE, save_model, tensor_names
 from models.settings import FeatureSettings
 from models.validation import score_split
 
@@ -113,14 +118,65 @@ def test_a_row_is_served_alike_alone_and_among_others(saved, data):
             np.testing.assert_allclose(alone[task][0], together[task][index], atol=1e-6)
 
 
-def test_tensor_names_of_features_that_collide_are_refused():
-    def features(*names):
-        return FeatureSettings.model_validate({"inputs": [{"type": "numeric", "name": name} for name in names]})
+def named(*names):
+    return FeatureSettings.model_validate({"inputs": [{"type": "numeric", "name": name} for name in names]})
 
-    assert tensor_names(features("age", "device/type", "2nd")) == {
+
+def test_tensor_names_are_plain_where_they_can_be():
+    names = {
         "age": "age",
         "device/type": "device_type",
         "2nd": "f_2nd",
+        "marital-status": "marital_status",
+        "_x": "f__x",
     }
-    with pytest.raises(ValueError, match="features `a/b` and `a.b` would both be served as tensor `a_b`"):
-        tensor_names(features("a/b", "a.b"))
+    assert tensor_names(named(*names)) == names
+
+
+@pytest.mark.parametrize(
+    "names", [("年龄", "性别"), ("a/b", "a.b"), ("a/b", "a_b"), ("2nd", "f_2nd"), ("é", "e\u0301"), ("Age", "age")]
+)
+def test_features_that_would_share_a_tensor_have_one_each(names):
+    tensors = tensor_names(named(*names))
+    assert len(set(tensors.values())) == 2
+    assert all(tensors[name] == name for name in names if name.isascii() and name.isidentifier())
+
+
+def test_a_name_that_a_signature_has_for_itself_is_no_tensor_s():
+    assert tensor_names(named("self"))["self"].startswith("self_")
+
+
+class WeighedSum(tf.Module):
+    """Stands for a network: the first feature weighs 1, the second 10."""
+
+    variables = ()
+
+    def __init__(self, names):
+        super().__init__()
+        self._names = names
+
+    def call(self, features, training, seed):
+        return {"task": tf.add_n([features[name] * 10**i for i, name in enumerate(self._names)])}
+
+
+@pytest.mark.parametrize("names", [("年龄", "性别"), ("a/b", "a_b"), ("class", "self")])
+def test_each_feature_reaches_the_model_by_its_own_tensor(names, tmp_path):
+    spec = {name: tf.io.VarLenFeature(tf.float32) for name in names}
+    inputs = [{"type": "numeric", "name": name, "scale": "none"} for name in names]
+    features = FeatureSettings.model_validate({"inputs": inputs})
+    settings = PreprocessingSettings(tasks=(), groups=(), features=features)
+    function = functools.partial(preprocessing_fn, custom_config={"settings": settings.model_dump_json()})
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    with tft_beam.Context(temp_dir=str(tmp_path / "temp")):
+        _, transform = ([{name: [1.0] for name in names}], metadata) | tft_beam.AnalyzeAndTransformDataset(function)
+        transform | tft_beam.WriteTransformFn(str(tmp_path / "transform"))
+    metadata_io.write_metadata(metadata, str(tmp_path / "transform" / "metadata"))
+    folder = str(tmp_path / "model")
+    save_model(folder, WeighedSum(names), tft.TFTransformOutput(str(tmp_path / "transform")), features)
+
+    tensors = json.loads((tmp_path / "model" / TENSORS_FILE).read_text(encoding="utf-8"))
+    assert sorted(tensors.values()) == sorted(names)
+    values = {name: 0.1 + i for i, name in enumerate(names)}
+    serve = tf.saved_model.load(folder).signatures["serving_tensors"]
+    score = serve(**{tensor: tf.constant([values[name]]) for tensor, name in tensors.items()})["task"]
+    assert score.numpy().ravel() == pytest.approx(1 / (1 + np.exp(-(0.1 + 11.0))), abs=1e-6)

@@ -26,6 +26,15 @@ def test_layer_names_are_valid_scopes(parts):
         assert tf.constant(1).name.startswith(name)
 
 
+def test_layer_names_of_different_features_differ():
+    features = ["age", "a_b", "a b", "a/b", "a-b", "a.b", "年龄", "性别", "Age"]
+    assert len({layer_name("embedding", feature) for feature in features}) == len(features)
+    # Paths keep the names that they had.
+    assert (
+        layer_name("tower_0_click/stack") == "tower_0_click_stack" and layer_name("embedding", "age") == "embedding_age"
+    )
+
+
 def test_stack_is_relu_layers():
     stack = DenseStack((4, 3), dropout=0.0, seed=1, path="stack")
     inputs = np.random.default_rng(0).normal(size=(10, 5)).astype(np.float32)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import time
+from typing import Optional
 
 import tensorflow as tf
+
+from components.model_pusher.push import check
 
 _LAST = "saved_model.pb"
 
@@ -22,23 +25,31 @@ def versions(directory: str) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
-def push(model: str, directory: str) -> str:
+def push(model: str, directory: str, digest: Optional[str] = None) -> str:
     """Copies the SavedModel folder ``model`` into ``directory`` as its newest version and returns where it stands.
+
+    Args:
+      model: The folder that was judged.
+      directory: The serving directory.
+      digest: Of what was judged (``models/file_digest.py``); None where nobody took one.
 
     Raises:
       FileNotFoundError: ``model`` holds no ``saved_model.pb``.
+      ChangedModelError: The model's files are not those that were judged, or changed while they were copied.
     """
     if not tf.io.gfile.exists(posixpath.join(model, _LAST)):
         raise FileNotFoundError(f"{model}: expected a SavedModel (saved_model.pb), found none; nothing was pushed")
     sweep(directory)
     version = max([int(time.time()), *(number + 1 for number in versions(directory))])
     target = posixpath.join(directory, str(version))
-    files = sorted(_files(model), key=lambda name: (name == _LAST, name))
+    # Before the last file is there, no server loads the version; then it is too late to look at the model.
+    check(model, model, digest)
     try:
-        for name in files:
+        for name in sorted(_files(model), key=lambda name: (name == _LAST, name)):
             place = posixpath.join(target, name)
             tf.io.gfile.makedirs(posixpath.dirname(place))
             tf.io.gfile.copy(posixpath.join(model, name), place)
+        check(target, model, digest)
     except BaseException:
         if tf.io.gfile.exists(target):
             tf.io.gfile.rmtree(target)

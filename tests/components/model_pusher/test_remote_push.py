@@ -11,6 +11,8 @@ from tfx.types import standard_artifacts
 
 from components.model_pusher import remote_push
 from components.model_pusher.executor import Executor
+from components.model_pusher.push import ChangedModelError
+from models.file_digest import JUDGED, folder_digest
 
 
 @pytest.fixture
@@ -89,6 +91,16 @@ def test_no_saved_model_is_refused(tmp_path: Path, directory: str) -> None:
     assert remote_push.versions(directory) == []
 
 
+def test_a_model_that_was_not_judged_is_refused(model: str, directory: str) -> None:
+    judged = folder_digest(model)
+    target = remote_push.push(model, directory, judged)
+    assert folder_digest(target) == judged
+    (Path(model) / "fingerprint.pb").write_bytes(b"other")
+    with pytest.raises(ChangedModelError, match="expected the model that was judged"):
+        remote_push.push(model, directory, judged)
+    assert len(remote_push.versions(directory)) == 1
+
+
 @pytest.mark.parametrize("blessed", [0, 1])
 def test_the_executor_pushes_a_blessed_model_alone(model: str, directory: str, blessed: int) -> None:
     artifact, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
@@ -97,9 +109,12 @@ def test_the_executor_pushes_a_blessed_model_alone(model: str, directory: str, b
     (Path(artifact.uri) / "Format-Serving").parent.mkdir()
     Path(model).rename(Path(artifact.uri) / "Format-Serving")
     blessing.set_int_custom_property("blessed", blessed)
-    Executor().Do(
-        {"model": [artifact], "model_blessing": [blessing]}, {"pushed_model": [pushed]}, {"directory": directory}
-    )
+    inputs, outputs = {"model": [artifact], "model_blessing": [blessing]}, {"pushed_model": [pushed]}
+    if blessed:
+        with pytest.raises(ValueError, match="a blessing that says which files were judged; nothing was pushed"):
+            Executor().Do(inputs, outputs, {"directory": directory})
+    blessing.set_string_custom_property(JUDGED, folder_digest(Path(artifact.uri) / "Format-Serving"))
+    Executor().Do(inputs, outputs, {"directory": directory})
     assert len(remote_push.versions(directory)) == blessed
     if blessed:
         assert pushed.get_string_custom_property("pushed_destination").startswith(directory)

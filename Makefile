@@ -37,8 +37,9 @@ compare: environment
 test: environment
 	@$(PYTHON) -m pytest -n auto --dist loadfile -m "not slow"
 
+# FUZZ_FILES: how many generated files each comparison of the reader with pandas and csv takes.
 test-all: environment
-	@$(PYTHON) -m pytest -n auto --dist loadfile
+	@FUZZ_FILES=$(or $(FUZZ_FILES),2000) $(PYTHON) -m pytest -n auto --dist loadfile
 
 # Experiments; each rewrites its table under benchmarks/. An interrupted one goes on. SIZE=full takes the large grids.
 bench: SIZE ?= minimum
@@ -59,7 +60,7 @@ bench: environment
 	@$(PYTHON) -m benchmarks.targets --size $(SIZE) --data kuairand --data kuairand-long --data kuairand-activity \
 		--data kuairand-activity-long --loss mmd
 
-# Drafts the TFDV schema of a new dataset beside its YAML file.
+# Drafts the TFDV schema of a new dataset beside its YAML file; one that is there is brought up to date and keeps its edits.
 schema: environment
 	@$(PYTHON) -m pipeline.cli schema "$(CONFIG)"
 
@@ -78,5 +79,6 @@ lock: environment
 		--python-platform x86_64-manylinux_2_28 --generate-hashes --upgrade --no-header --no-annotate --quiet \
 		-o kubeflow/requirements.lock
 
+# What runs left and can make again, and the generated sample: says what it removes and what it leaves. Pushed models stay.
 clean:
-	rm -rf runs data
+	@"$(ANY_PYTHON)" pipeline/clean.py

@@ -13,10 +13,10 @@ from typing import Any, Optional
 
 import click
 import numpy as np
-from rich.console import Console
 
 from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
 from models.settings import FairnessSettings, TrainerSettings
+from pipeline import terminal
 from pipeline.config import RunSettings
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.figures import measure
@@ -108,7 +108,7 @@ def table(rows: list[dict[str, Any]], tasks: list[str]) -> list[str]:
 @click.option("--table", "target", type=click.Path(path_type=Path), help="Markdown file whose table is replaced")
 def main(config: Path, seeds: str, fpr_gap: str, correlation: str, mmd: str, target: Optional[Path]) -> None:
     """Trains and measures modes and losses on CONFIG."""
-    console = Console(highlight=False)
+    console = terminal.console()
     data = open_data(config, console)
     strengths = {
         loss: tuple(float(x) for x in text.split(","))
@@ -118,15 +118,15 @@ def main(config: Path, seeds: str, fpr_gap: str, correlation: str, mmd: str, tar
     numbers = [int(seed) for seed in seeds.split(",")]
     results = train_cases(cases(data.run, strengths, numbers), data, folder, console.print)
     rows = measure_all(data, strengths, numbers, results)
-    (folder / "rows.json").write_text(json.dumps(rows, indent=1))
+    (folder / "rows.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     lines = table(rows, data.tasks)
     click.echo("\n".join(lines))
     if target is not None:
-        text = target.read_text() if target.exists() else ""
+        text = target.read_text(encoding="utf-8") if target.exists() else ""
         begin, end = "<!-- table -->", "<!-- end of table -->"
         before, _, rest = text.partition(begin)
         after = rest.partition(end)[2]
-        target.write_text(before + "\n".join([begin, *lines, end]) + after)
+        target.write_text(before + "\n".join([begin, *lines, end]) + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

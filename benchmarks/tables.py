@@ -94,12 +94,12 @@ def replace_between_marks(path: Path, name: str, lines: Sequence[str]) -> None:
       ValueError: The file lacks a mark, or has one twice.
     """
     begin, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
         raise ValueError(f"{path} should hold `{begin}` and, below it, `{end}`, once each")
     before, rest = text.split(begin)
     after = rest.split(end)[1]
-    path.write_text(before + "\n".join([begin, *lines, end]) + after)
+    path.write_text(before + "\n".join([begin, *lines, end]) + after, encoding="utf-8")
 
 
 def merge_rows(path: Path, new: pd.DataFrame, order: Sequence[str], keys: Sequence[str] = ("dataset",)) -> None:

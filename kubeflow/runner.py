@@ -77,7 +77,7 @@ class Runner(tfx_runner.KubeflowV2DagRunner):
         if write_out:
             path = Path(self._output_dir, self._output_filename)
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
         return job
 
     def _text(self, job: dict[str, Any], nodes: list[Any]) -> str:

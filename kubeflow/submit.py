@@ -44,7 +44,7 @@ def main(
 
 def pipeline_root(file: Path) -> str:
     """The root that the file was compiled for; Kubeflow takes it from the run and not from the file."""
-    first: dict[str, Any] = next(iter(yaml.safe_load_all(file.read_text())))
+    first: dict[str, Any] = next(iter(yaml.safe_load_all(file.read_text(encoding="utf-8"))))
     return first["defaultPipelineRoot"]
 
 
@@ -67,7 +67,7 @@ def _vertex(file: Path, project: str, region: str, service_account: Optional[str
     from google.cloud import aiplatform
 
     job = aiplatform.PipelineJob(
-        display_name=json.loads(file.read_text())["displayName"],
+        display_name=json.loads(file.read_text(encoding="utf-8"))["displayName"],
         template_path=str(file),
         project=project,
         location=region,

@@ -81,7 +81,8 @@ class Outcomes:
       labels: int64 [n, T], 0 or 1; 0 where unknown.
       known: float32 [n, T], 1 where the label is known.
       groups: Group key → text [n], the values.
-      clusters: Text [n], equal where rows are not independent of each other; None takes all rows as independent.
+      clusters: Text [n], equal where rows are not independent of each other, empty where a row is in no cluster with
+        others; None takes all rows as independent.
     """
 
     tasks: tuple[str, ...]
@@ -195,7 +196,7 @@ def read_outcomes(data: SweepData, tasks: Sequence[str], groups: Sequence[str], 
         spec[label_key(task)] = tf.io.FixedLenFeature([], tf.int64)
         spec[weight_key(task)] = tf.io.FixedLenFeature([], tf.float32)
     if cluster is not None:
-        spec[cluster] = tf.io.FixedLenFeature([], tf.string)
+        spec[cluster] = tf.io.FixedLenFeature([], tf.string, default_value="")
     records = _test_files(data)
     columns = read_table(records, lambda rows: tf.io.parse_example(rows, spec), split="test").columns
     return Outcomes(

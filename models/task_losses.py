@@ -10,6 +10,7 @@ import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
 from models.input_pipeline import Batch
+from models.rank_auc import RankAUC
 from models.task_gradients import reduced
 
 
@@ -34,7 +35,7 @@ class TaskLosses:
 
     def __init__(self, tasks: Sequence[str]) -> None:
         self.tasks = tuple(tasks)
-        self.aucs = [keras.metrics.AUC(from_logits=True, name=f"auc/{task}") for task in tasks]
+        self.aucs = [RankAUC(name=f"auc/{task}") for task in tasks]
         self.means = [keras.metrics.Mean(name=f"loss/{task}") for task in tasks]
         self.ranking = [_ranking_task(auc) for auc in self.aucs]
 
@@ -56,7 +57,7 @@ class TaskLosses:
         return losses
 
     def figures(self) -> Mapping[str, dict[str, float]]:
-        """Task → ``loss`` and ``auc`` since the epoch began."""
+        """Task → ``loss`` and ``auc`` since the epoch began; the AUC is NaN where a label has no row."""
         return {
             task: {"loss": float(mean.result()), "auc": float(auc.result())}
             for task, mean, auc in zip(self.tasks, self.means, self.aucs, strict=True)

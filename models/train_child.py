@@ -6,6 +6,7 @@ It ends when its standard input does, so that a parent that was killed leaves no
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 
@@ -24,12 +25,15 @@ def _die_with_parent() -> None:
 
 def main(path: str) -> None:
     """Runs the job that the JSON file at ``path`` describes."""
+    # Ends it in silence, also where its parents were started with SIGINT ignored: the Trainer says what ended it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
     _die_with_parent()
     # Imported here: the watch has to stand first, and TensorFlow takes seconds.
     from models.training_job import TrainingJob
     from models.training_run import prepare_process, run_job
 
-    with open(path) as file:
+    with open(path, encoding="utf-8") as file:
         job = TrainingJob.model_validate_json(file.read())
     prepare_process(job.settings.training.seed, job.settings.training.precision)
     run_job(job, report=lambda line: print(line, flush=True))

@@ -65,7 +65,7 @@ def run_fn(fn_args: FnArgs) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "job.json")
-        pathlib.Path(path).write_text(job.model_dump_json())
+        pathlib.Path(path).write_text(job.model_dump_json(), encoding="utf-8")
         # Imported and not just named: the hash of the code that runs follows imports.
         run_child([sys.executable, "-m", train_child.__name__, path])
     if fileio.exists(fn_args.serving_model_dir):
@@ -93,6 +93,7 @@ def run_child(command: list[str]) -> None:
         text=True,
         errors="replace",
         bufsize=1,
+        encoding="utf-8",
     ) as child:
         try:
             for line in child.stdout or ():

@@ -23,6 +23,10 @@ Runner = Literal["direct", "dataflow", "flink", "spark"]
 PROCESSES_FROM_BYTES = 64 << 20
 _DENSITY = 4
 
+# Processes of this machine have our packages. Where no image is named, TFX packs itself in each component for workers that
+# lack it, and leaves the package in TMPDIR. The Direct runner starts no container and does not look at the name.
+_NOTHING_TO_SEND = "--sdk_container_image=this_machine"
+
 _PORT = r"^[A-Za-z0-9.\-\[\]:]+:[0-9]+$"
 _BUCKET = r"^gs://[a-z0-9][a-z0-9._-]+(/.*)?$"
 
@@ -212,6 +216,5 @@ def beam_args(settings: BeamSettings, log_bytes: Optional[int] = None) -> list[s
         small = log_bytes is not None and log_bytes < PROCESSES_FROM_BYTES
         # 0 is Beam's word for all cores of the machine that it will run on.
         workers = 1 if small else (len(os.sched_getaffinity(0)) if log_bytes is not None else 0)
-    if workers == 1:
-        return ["--direct_running_mode=in_memory", "--direct_num_workers=1"]
-    return ["--direct_running_mode=multi_processing", f"--direct_num_workers={workers}"]
+    mode = "in_memory" if workers == 1 else "multi_processing"
+    return [f"--direct_running_mode={mode}", f"--direct_num_workers={workers}", _NOTHING_TO_SEND]

@@ -37,7 +37,7 @@ def installer():
     uv = INSTALLER / "bin" / "uv"
     lock = ROOT / "bootstrap.lock"
     if uv.exists() and (INSTALLER / "lock.sha256").exists():
-        if (INSTALLER / "lock.sha256").read_text() == digest(lock):
+        if (INSTALLER / "lock.sha256").read_text(encoding="utf-8") == digest(lock):
             return uv
     say("installing the package installer into .bootstrap")
     shutil.rmtree(INSTALLER, ignore_errors=True)
@@ -54,7 +54,7 @@ def installer():
         if subprocess.run([sys.executable, "-m", "pip", "--version"], stdout=subprocess.DEVNULL).returncode:
             sys.exit(f"set-up needs pip or venv in {sys.executable}: install your system's python3-venv package")
     run("installing uv", *pip, "install", "--quiet", "--require-hashes", *target, "-r", lock)
-    (INSTALLER / "lock.sha256").write_text(digest(lock))
+    (INSTALLER / "lock.sha256").write_text(digest(lock), encoding="utf-8")
     return next(path for path in (uv, INSTALLER / "local" / "bin" / "uv") if path.exists())
 
 
@@ -64,7 +64,7 @@ def digest(path):
 
 def main():
     lock = ROOT / "requirements.lock"
-    if STAMP.exists() and STAMP.read_text() == digest(lock):
+    if STAMP.exists() and STAMP.read_text(encoding="utf-8") == digest(lock):
         return
     start = time.time()
     uv = installer()
@@ -75,11 +75,11 @@ def main():
     if not (ENVIRONMENT / "bin" / "python").exists():
         say(f"making .venv with Python {PYTHON} (fetched where this machine has none)")
         run("making .venv", uv, "venv", "--quiet", "--python", PYTHON, ENVIRONMENT, env=environment, cwd=str(ROOT))
-    count = lock.read_text().count("==")
+    count = lock.read_text(encoding="utf-8").count("==")
     say(f"installing {count} pinned packages into .venv, hashes checked (3.5 GB; one to five minutes)")
     STAMP.unlink() if STAMP.exists() else None
     run("installing packages", uv, "pip", "sync", "--require-hashes", lock, env=environment, cwd=str(ROOT))
-    STAMP.write_text(digest(lock))
+    STAMP.write_text(digest(lock), encoding="utf-8")
     say(f"done in {time.time() - start:.0f} s")
 
 

@@ -34,13 +34,18 @@ def column_kinds(
     """Returns column → kind, sorted by name.
 
     Raises:
-      ValueError: Two uses of a column need different kinds, or a slice is made of a column that the splitter would have to
-        write and does not; the message names them.
+      ValueError: A column is called like one of the pipeline's own, two uses of a column need different kinds, or a slice
+        is made of a column that the splitter would have to write and does not; the message names them.
     """
     kinds: dict[str, ColumnKind] = {}
     used_as: dict[str, str] = {}
 
     def use(column: str, kind: ColumnKind, what: str) -> None:
+        if column.startswith(DERIVED_PREFIXES):
+            raise ValueError(
+                f"column `{column}`, {what}: names that begin with {', '.join(DERIVED_PREFIXES)} are kept for columns that "
+                "the pipeline writes; rename it in the log"
+            )
         if kinds.setdefault(column, kind) != kind:
             raise ValueError(
                 f"column `{column}` is a {kinds[column]} as {used_as[column]} and a {kind} as {what}; "

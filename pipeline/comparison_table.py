@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.compare import APART, SAME, Cell, CellKey, Changes, Comparison
-from pipeline.run_table import NARROWEST_TABLE, changed, changes_json, ended, figure, styled, verdict, when
+from pipeline.run_table import NARROWEST_TABLE, changed, changes_json, figure, heading
 
 _MARKS = {"apart": "apart", "overlap": "overlap", "same": "the same figure", "unknown": "no two intervals"}
 _METRICS = {
@@ -67,10 +66,10 @@ def name_of(key: CellKey) -> str:
 def show_comparison(found: Comparison, console: Console, *, everything: bool = False) -> None:
     """Prints two runs side by side: tasks whole; of groups what moved, or ``everything``."""
     for name, run in (("a", found.a), ("b", found.b)):
-        console.print(f"[bold]{name}[/]  {escape(run.id)}  {when(run)}  {styled(ended(run))}  {styled(verdict(run))}")
+        console.print(heading(name, run, f"  {run.id}"))
         assert run.summary is not None
         for reason in run.summary["reasons"]:
-            console.print(f"     • {escape(reason)}")
+            console.print(f"     • {reason}")
     console.print()
     _show_changes(found.changes, console)
     of_tasks = [cell for cell in found.cells if cell.key.group_key is None]
@@ -88,9 +87,9 @@ def show_comparison(found: Comparison, console: Console, *, everything: bool = F
         console.print(text, style="dim")
     for name, keys in found.only_in.items():
         for key in keys:
-            console.print(f"only in {name}: {name_of(key)}", markup=False)
+            console.print(f"only in {name}: {name_of(key)}")
     for note in found.notes:
-        console.print(f"  {note}", style="dim", markup=False)
+        console.print(f"  {note}", style="dim")
 
 
 def _show_changes(found: Changes, console: Console) -> None:
@@ -99,7 +98,7 @@ def _show_changes(found: Changes, console: Console) -> None:
         "what differs (a → b):" if lines != ["nothing"] else "settings, code and the log's files are the same"
     )
     for line in lines if lines != ["nothing"] else []:
-        console.print(f"  {line}", markup=False)
+        console.print(f"  {line}")
     console.print()
 
 
@@ -113,11 +112,11 @@ def _show_cells(title: str, cells: Sequence[Cell], console: Console) -> None:
     elif not console.is_terminal or console.width < NARROWEST_TABLE:
         console.print(f"{title}: figure, a, b, b − a, intervals", style="bold" if console.is_terminal else None)
         for cell in cells:
-            console.print("  " + "  ".join(texts(cell)), markup=False)
+            console.print("  " + "  ".join(texts(cell)))
     else:
         table = Table("figure", "a", "b", "b − a", "intervals", title=title, title_justify="left")
         for column in table.columns[1:4]:
             column.justify = "right"
         for cell in cells:
-            table.add_row(*map(escape, texts(cell)), style="bold" if cell.intervals == APART else None)
+            table.add_row(*texts(cell), style="bold" if cell.intervals == APART else None)
         console.print(table)

@@ -7,7 +7,6 @@ stand for paths beside the YAML file; ``${NAME}`` and ``${NAME:-default}`` are r
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal, Optional, Union
 
@@ -17,6 +16,7 @@ from pydantic import Field, ValidationError, model_validator
 from components.fairness_report.settings import ModelCardSettings, PageSettings, ReportSettings
 from components.interaction_log_gen.settings import ColumnKind, InteractionLogGenSettings, LogSettings
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
+from components.negative_splitter.uses import number_cuts
 from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from models.combinations import check_combination
@@ -33,10 +33,12 @@ from pipeline import columns
 from pipeline.beam import BeamSettings
 from pipeline.frontier.settings import FrontierSettings
 from pipeline.kubeflow_settings import KubeflowSettings
+from pipeline.references import UnsetError
 from pipeline.sample_data import SampleSettings
+from pipeline.setting_errors import sentences
+from pipeline.strict_yaml import Document, UnquotedError
+from pipeline.text_files import read_utf8
 from pipeline.tuner.settings import TuneSettings
-
-_BOOLEAN = "tag:yaml.org,2002:bool"
 
 
 class ConfigError(ValueError):
@@ -66,7 +68,9 @@ class PushSettings(Settings):
 class RunSettings(Settings):
     """All of one YAML file."""
 
-    dataset: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="names the pipeline and its run folder")
+    dataset: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=200, description="names the pipeline and its run folder"
+    )
     data_schema: str = Field("schema.pbtxt", description="the curated TFDV schema")
     sample: Optional[SampleSettings] = Field(None, description="generate the shipped sample into log.root")
     log: LogSettings
@@ -117,7 +121,9 @@ class RunSettings(Settings):
 
     def log_gen(self) -> InteractionLogGenSettings:
         """What InteractionLogGen depends on."""
-        return InteractionLogGenSettings(log=self.log, columns=self.column_kinds())
+        cuts = {column: tuple(numbers) for column, numbers in number_cuts(self.splitter()).items()}
+        log1p = tuple(f.name for f in self.features.inputs if f.type == "numeric" and f.scale == "log1p_standardize")
+        return InteractionLogGenSettings(log=self.log, columns=self.column_kinds(), cuts=cuts, log1p=log1p)
 
     def splitter(self) -> NegativeSplitterSettings:
         """What NegativeSplitter depends on."""
@@ -179,57 +185,6 @@ class RunSettings(Settings):
         return self._trainer(model=model, tasks=tasks, groups=groups, fairness=fairness, training=training)
 
 
-def _substitute(text: str, where: Path) -> str:
-    """Replaces ``${NAME}`` and ``${NAME:-default}``; a relative folder from the environment is one of the caller's."""
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match.group(1), match.group(3)
-        found = os.environ.get(name) or None
-        if found is not None:
-            return os.path.abspath(found) if os.path.exists(found) else found
-        if default is None:
-            raise ConfigError(f"{where}: the environment variable `{name}` is not set, and it has no default here")
-        return default
-
-    return re.sub(r"\$\{(\w+)(:-([^}]*))?\}", value, text)
-
-
-def _strict_loader() -> type[yaml.SafeLoader]:
-    class Loader(yaml.SafeLoader):
-        """YAML's safe loader, refusing a key that stands twice (YAML alone keeps the last).
-
-        Booleans are `true` and `false` as in YAML 1.2: in YAML 1.1 the key `on` is one too, and the group value `no`.
-        """
-
-        yaml_implicit_resolvers = {
-            first: [(tag, pattern) for tag, pattern in resolvers if tag != _BOOLEAN]
-            for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-        }
-
-    def mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-        seen: dict[Any, int] = {}
-        for key_node, _ in node.value:
-            if key_node.tag == "tag:yaml.org,2002:merge":
-                continue
-            key, line = loader.construct_object(key_node), key_node.start_mark.line + 1
-            if key in seen:
-                raise yaml.YAMLError(f"line {line}: the key `{key}` stands twice, first in line {seen[key]}")
-            seen[key] = line
-        return loader.construct_mapping(node, deep=True)
-
-    Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
-    Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, mapping)
-    return Loader
-
-
-def _key(location: tuple[Union[int, str], ...]) -> str:
-    """``tasks[1].positive`` from pydantic's location; the tags of unions (`numeric`, `HashSplit`) stay out of it."""
-    parts = [
-        part for part in location if isinstance(part, int) or not re.match(r"^(function-|tagged-union|literal\[)", part)
-    ]
-    return re.sub(r"\.?\[", "[", ".".join(f"[{p}]" if isinstance(p, int) else p for p in parts)) or "(whole file)"
-
-
 def load(path: Union[str, Path]) -> RunSettings:
     """Reads and checks a YAML file.
 
@@ -240,17 +195,22 @@ def load(path: Union[str, Path]) -> RunSettings:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; expected the YAML file of a run")
     try:
-        raw = yaml.load(_substitute(path.read_text(), path), Loader=_strict_loader())
+        document = Document(read_utf8(path), os.environ)
+    except UnicodeError as error:
+        raise ConfigError(str(error)) from error
+    except UnquotedError as error:
+        raise ConfigError(f"{path}:\n{error}") from error
+    except UnsetError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not readable as YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path}: expected a mapping of settings. Received: {type(raw).__name__}")
+    if not isinstance(document.content, dict):
+        raise ConfigError(f"{path}: expected a mapping of settings. Received: {type(document.content).__name__}")
     folder = path.resolve().parent
     try:
-        settings = RunSettings.model_validate(raw)
+        settings = RunSettings.model_validate(document.content)
     except ValidationError as error:
-        lines = [f"  {_key(e['loc'])}: {_message(e)}" for e in error.errors()]
-        raise ConfigError("\n".join([f"{path}:", *lines])) from error
+        raise ConfigError("\n".join([f"{path}:", *(f"  {line}" for line in sentences(error, document))])) from error
     return settings.model_copy(
         update={
             "data_schema": str(_beside(folder, settings.data_schema)),
@@ -268,12 +228,3 @@ def load(path: Union[str, Path]) -> RunSettings:
 def _beside(folder: Path, path: str) -> str:
     """``path`` beside the YAML file, unless it names a file system (``gs://…``)."""
     return path if "://" in path else os.path.normpath(folder / path)
-
-
-def _message(error: Any) -> str:
-    text = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "extra_forbidden":
-        return "unknown key"
-    if error["type"] == "missing":
-        return "this key is required"
-    return text if error["type"] == "value_error" else f"{text}. Received: {error['input']!r}"

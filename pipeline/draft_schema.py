@@ -2,22 +2,37 @@
 
 What the splitter derives gets its exact domain; a column that is always present is required; numbers get no range and
 feature categories no list, since new values of those are handled by the model. Tighten what you know better.
+
+``python -m pipeline.draft_schema CONFIG RESULT`` drafts in a process of its own, as `make schema` does: TFX takes long to
+import and logs a lot.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from pathlib import Path
 
+import pipeline  # noqa: F401  chooses the Keras 2 API before TFX imports TensorFlow
+
+# isort: split
 import tensorflow_data_validation as tfdv
+from absl import logging
+from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import v1 as tfx
 
 from components.interaction_log_gen.component import InteractionLogGen
 from components.negative_splitter.component import NegativeSplitter
 from models.features import UNKNOWN_GROUP, group_key, label_key, negative_key, weight_key
-from pipeline.config import RunSettings
+from pipeline import stopping
+from pipeline.config import RunSettings, load
+from pipeline.events import EventWriter, StageHandler
+from pipeline.failures import sentence
+from pipeline.places import EVENTS_VARIABLE
 from pipeline.run_record import latest
+from pipeline.schema.columns import column_types
 
 
 def _statistics(settings: RunSettings) -> statistics_pb2.DatasetFeatureStatisticsList:
@@ -64,8 +79,17 @@ def draft(settings: RunSettings) -> schema_pb2.Schema:
             copy.presence.CopyFrom(schema_pb2.FeaturePresence(min_fraction=1.0, min_count=1))
         else:
             copy.presence.CopyFrom(schema_pb2.FeaturePresence(min_count=1))
+    _never_there(settings, schema)
     _several_values(settings, schema)
     return schema
+
+
+def _never_there(settings: RunSettings, schema: schema_pb2.Schema) -> None:
+    """Columns without a single value are in no statistics; nothing is demanded of them."""
+    found = {feature.name for feature in schema.feature}
+    for name, kind in column_types(settings).items():
+        if name not in found:
+            schema.feature.add(name=name, type=kind).value_count.CopyFrom(schema_pb2.ValueCount(min=1, max=1))
 
 
 def _several_values(settings: RunSettings, schema: schema_pb2.Schema) -> None:
@@ -88,3 +112,22 @@ def _always_there(statistics: statistics_pb2.DatasetFeatureStatisticsList, name:
     feature = _of(statistics, name)
     common = feature.num_stats.common_stats if feature.HasField("num_stats") else feature.string_stats.common_stats
     return bool(common.num_missing == 0)
+
+
+def main(config: str, result: str) -> None:
+    """Drafts the schema of a YAML file and writes it as a text protobuf."""
+    path = os.environ.get(EVENTS_VARIABLE)
+    events = EventWriter(Path(path) if path else None)
+    stopping.end_at_once()
+    logging.set_verbosity(logging.INFO)
+    logging.get_absl_logger().addHandler(StageHandler(events))
+    try:
+        schema = draft(load(config))
+    except Exception as error:
+        events.write("error", stage=events.stage, text=sentence(error))
+        raise
+    Path(result).write_text(text_format.MessageToString(schema, as_utf8=True), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -27,10 +27,12 @@ SIGNATURE = "serving_default"
 # Used by Evaluator(module_path=…): it hands the metrics the models' decision thresholds.
 EXTRACTOR_MODULE = "components.tradeoff_metrics.extractor"
 
+AUC_MODULE = "components.tradeoff_metrics.rank_auc"
+
 # A task and its decision threshold: a number, or how the trainer fixes it on the validation split.
 TaskThreshold = tuple[str, Union[float, str]]
 
-_TASK_METRICS = ("AUC", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount", "WeightedExampleCount")
+_TASK_METRICS = ("Calibration", "MeanLabel", "MeanPrediction", "ExampleCount", "WeightedExampleCount")
 _TASK_METRIC_KEYS = ("auc", "calibration", "mean_label", "mean_prediction", "weighted_example_count")
 
 
@@ -108,9 +110,11 @@ def _task_spec(task: str, threshold: Union[float, str], evaluation: EvaluationSe
             config=json.dumps({"thresholds": thresholds}),
         ),
     ]
-    return tfma.MetricsSpec(
-        output_names=[task], metrics=map(batched_metric, metrics) if evaluation.batched else metrics
-    )
+    if evaluation.batched:
+        metrics = [batched_metric(metric) for metric in metrics]
+    # TFMA's own AUC takes scores of rare positives as tied.
+    rank_auc = tfma.MetricConfig(class_name="RankAUC", module=AUC_MODULE)
+    return tfma.MetricsSpec(output_names=[task], metrics=[rank_auc, *metrics])
 
 
 def fairness_thresholds(threshold: Union[float, str], evaluation: EvaluationSettings) -> list[float]:

@@ -33,7 +33,7 @@ class EventWriter:
         """Appends one event; each is flushed at once, so that a reader sees it while the run goes on."""
         if self._path is None:
             return
-        with self._path.open("a") as file:
+        with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"at": time.time(), "kind": kind, **fields}) + "\n")
 
 
@@ -75,7 +75,7 @@ def follow(path: Path, alive: Any) -> Iterator[dict[str, Any]]:
     while True:
         running = alive()
         if path.exists():
-            with path.open() as file:
+            with path.open(encoding="utf-8") as file:
                 file.seek(position)
                 for line in file:
                     if not line.endswith("\n"):

@@ -5,8 +5,6 @@ A run is called ``<dataset>/<number>``, numbered from 1 in the order in which ru
 
 from __future__ import annotations
 
-import fcntl
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +12,9 @@ from pathlib import Path
 from typing import Any, Optional
 
 from pipeline import known_settings
-from pipeline.run_record import RunRecord, records
+from pipeline.places import is_held
+from pipeline.relocation import read_summary
+from pipeline.run_record import RunRecord, records, relocated
 
 _LAST_NODES = ("ModelPusher", "FairnessReport")
 _SHORTEST_RUN_ID = 4
@@ -29,7 +29,7 @@ class Run:
     """One run, and what is known of it.
 
     Attributes:
-      dataset: Names the run folder and the pipeline.
+      folder: The dataset's folder.
       number: 1 is the dataset's first run.
       record: What ML Metadata knows.
       state: ``finished``, ``failed``, ``killed`` or ``running``.
@@ -38,13 +38,18 @@ class Run:
       summary: Its summary; None where it left none.
     """
 
-    dataset: str
+    folder: Path
     number: int
     record: RunRecord
     state: str
     at: Optional[str]
     report: Optional[Path]
     summary: Optional[dict[str, Any]]
+
+    @property
+    def dataset(self) -> str:
+        """Names the folder and the pipeline."""
+        return self.folder.name
 
     @property
     def id(self) -> str:
@@ -89,7 +94,7 @@ class Run:
     def pushed(self) -> Optional[str]:
         """Where its model was pushed; None where it was not."""
         if self.summary is not None and self.summary["pushed"]:
-            return str(self.summary["pushed"])
+            return str(relocated(Path(self.summary["pushed"]), self.folder))
         pushed = self._property("ModelPusher", "pushed_model", "pushed")
         return str(self._property("ModelPusher", "pushed_model", "pushed_destination")) if pushed else None
 
@@ -140,7 +145,7 @@ def _run(folder: Path, number: int, record: RunRecord, *, newest: bool) -> Run:
     own = _read(folder / "summary.json") if newest and (folder / "summary.json").is_file() else None
     if own is not None and own["run"] == record.run_id:
         summary = own
-    return Run(folder.name, number, record, state, at, report, summary)
+    return Run(folder, number, record, state, at, report, summary)
 
 
 def _state(record: RunRecord, lock: Optional[Path]) -> tuple[str, Optional[str]]:
@@ -151,19 +156,7 @@ def _state(record: RunRecord, lock: Optional[Path]) -> tuple[str, Optional[str]]
     unfinished = next((name for name, state in states.items() if state == "unfinished"), None)
     if unfinished is None and any(name in states for name in _LAST_NODES):
         return "finished", None
-    return ("running" if lock is not None and _is_held(lock) else "killed"), unfinished
-
-
-def _is_held(lock: Path) -> bool:
-    """Whether a run works on the folder: the system frees the lock of a run that was killed."""
-    if not lock.exists():
-        return False
-    with lock.open() as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return ("running" if lock is not None and is_held(lock) else "killed"), unfinished
 
 
 def _report(record: RunRecord) -> Optional[Path]:
@@ -176,8 +169,8 @@ def _report(record: RunRecord) -> Optional[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
-    except (OSError, json.JSONDecodeError) as error:
+        return read_summary(path)
+    except (OSError, ValueError) as error:
         raise HistoryError(f"{path}: expected a run's summary as JSON. Received: {error}") from error
 
 

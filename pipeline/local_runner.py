@@ -30,18 +30,25 @@ os.environ.setdefault(
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import pipeline  # noqa: E402, F401  chooses the Keras 2 API before TFX imports TensorFlow
+from pipeline import stopping  # noqa: E402
+from pipeline.lifeline import die_with_parent  # noqa: E402
+
+if __name__ == "__main__":
+    # Before the imports, which take long. A killed command must not leave a run behind that holds the folder.
+    stopping.end_at_once()
+    die_with_parent()
 
 # isort: split
 from absl import logging  # noqa: E402
 from tfx import v1 as tfx  # noqa: E402
 
-from pipeline import recovery, run_record, sample_data, summary  # noqa: E402
+from pipeline import failures, preflight, recovery, relocation, run_record, sample_data, summary  # noqa: E402
 from pipeline.beam import beam_args, log_bytes  # noqa: E402
-from pipeline.config import RunSettings, load  # noqa: E402
+from pipeline.config import ConfigError, RunSettings, load  # noqa: E402
 from pipeline.events import EventWriter, StageHandler  # noqa: E402
-from pipeline.lifeline import die_with_parent  # noqa: E402
 from pipeline.pipeline import Places, create_pipeline  # noqa: E402
-from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, run_folder  # noqa: E402
+from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, is_held, run_folder  # noqa: E402
+from pipeline.scratch import OWNER_VARIABLE  # noqa: E402
 
 
 class RunInProgressError(RuntimeError):
@@ -52,7 +59,7 @@ class RunInProgressError(RuntimeError):
 def exclusive(folder: RunFolder) -> Iterator[None]:
     """Holds the run folder's lock; the system frees it whatever ends the process."""
     folder.root.mkdir(parents=True, exist_ok=True)
-    with folder.lock.open("w") as lock:
+    with folder.lock.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -75,8 +82,9 @@ def build(settings: RunSettings) -> tfx.dsl.Pipeline:
 
 
 def prepare(config: Path) -> RunSettings:
-    """Reads the settings, and makes the sample where the settings ask for it and it is missing."""
+    """Reads the settings, refuses what this machine cannot do, and makes the sample where it is asked for and missing."""
     settings = load(config)
+    preflight.refuse(preflight.before_the_log(settings, run_folder(settings)), config)
     if settings.sample is not None:
         sample_data.ensure(Path(settings.log.root), settings.sample)
     return settings
@@ -85,33 +93,51 @@ def prepare(config: Path) -> RunSettings:
 def run_config(config: Path) -> None:
     """Runs the pipeline of a YAML file in this process."""
     settings = prepare(config)
-    execute(tfx.orchestration.LocalDagRunner(), build(settings), settings, run_folder(settings))
+    execute(tfx.orchestration.LocalDagRunner(), build(settings), settings, run_folder(settings), _event_writer())
 
 
 def run() -> None:
     """What the TFX command line starts: `pipeline create` to read the pipeline's name, `run create` to run it."""
-    settings = prepare(Path(os.environ.get(CONFIG_VARIABLE) or ROOT / "data_schemas" / "sample" / "dataset.yaml"))
+    owner = os.environ.get(OWNER_VARIABLE)
+    if owner and not is_held(Path(owner)):
+        # Killed before this process had asked to die with its parent.
+        sys.exit("the command that this run belongs to has ended")
+    try:
+        settings = prepare(Path(os.environ.get(CONFIG_VARIABLE) or ROOT / "data_schemas" / "sample" / "dataset.yaml"))
+    except ConfigError as error:
+        sys.exit(f"cannot run: {error}")
     runner = tfx.orchestration.LocalDagRunner()
     if getattr(type(runner).run, "__wrapped__", None) is not None:
         # `tfx pipeline create` replaces run(): nothing is to be executed.
         runner.run(build(settings))
         return
-    # A killed command must not leave a run behind that holds the folder.
-    die_with_parent()
-    execute(runner, build(settings), settings, run_folder(settings))
+    events = _event_writer()
+    stopping.end_at_once(lambda text: events.write("error", stage=events.stage, text=text))
+    execute(runner, build(settings), settings, run_folder(settings), events)
+
+
+def _event_writer() -> EventWriter:
+    path = os.environ.get(EVENTS_VARIABLE)
+    return EventWriter(Path(path) if path else None)
 
 
 def execute(
-    runner: tfx.orchestration.LocalDagRunner, built: tfx.dsl.Pipeline, settings: RunSettings, folder: RunFolder
+    runner: tfx.orchestration.LocalDagRunner,
+    built: tfx.dsl.Pipeline,
+    settings: RunSettings,
+    folder: RunFolder,
+    events: EventWriter,
 ) -> None:
     """Runs the nodes under the folder's lock, after sweeping what a killed run left, and writes the summary."""
-    events_path = os.environ.get(EVENTS_VARIABLE)
-    events = EventWriter(Path(events_path) if events_path else None)
     logging.set_verbosity(logging.INFO)
     handler = StageHandler(events)
     logging.get_absl_logger().addHandler(handler)
     try:
         with exclusive(folder):
+            if relocation.relocate(folder.metadata):
+                events.write(
+                    "note", stage=None, text="the folder was moved: earlier runs are taken from where they lie now"
+                )
             swept = recovery.sweep(folder)
             if swept:
                 events.write("note", stage=None, text=f"removed what a killed run left unfinished: {', '.join(swept)}")
@@ -121,7 +147,7 @@ def execute(
             pushed = run_record.ensure_newest(record, folder)
             summary.write(settings, folder, record, pushed)
     except Exception as error:
-        events.write("error", stage=events.stage, text=run_record.innermost(error))
+        events.write("error", stage=events.stage, text=failures.sentence(error))
         raise
     finally:
         logging.get_absl_logger().removeHandler(handler)

@@ -10,6 +10,7 @@ from tfx.proto import trainer_pb2, transform_pb2
 
 from components.anomaly_gate.component import AnomalyGate
 from components.batched_evaluation.names import METRICS_MODULE
+from components.evaluator.component import Evaluator
 from components.fairness_report.component import FairnessReport
 from components.interaction_log_gen.component import InteractionLogGen
 from components.model_pusher.component import ModelPusher
@@ -18,7 +19,7 @@ from components.schema_import.component import SchemaImport
 from models.preprocessing import PreprocessingSettings
 from models.settings import TrainerSettings
 from pipeline.config import RunSettings
-from pipeline.evaluation import EXTRACTOR_MODULE, build_eval_config
+from pipeline.evaluation import AUC_MODULE, EXTRACTOR_MODULE, build_eval_config
 from pipeline.provenance import source_hash
 
 
@@ -124,7 +125,7 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
     found = tuner.outputs["best_hyperparameters"] if tuner else None
     candidate = _trainer("Candidate", settings.candidate(), data.transform, schema, places, found)
     baseline = _trainer("Baseline", settings.baseline(), data.transform, schema, places)
-    evaluator = tfx.components.Evaluator(
+    evaluator = Evaluator(
         examples=data.splitter.outputs["examples"],
         model=candidate.outputs["model"],
         baseline_model=baseline.outputs["model"],
@@ -134,7 +135,13 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
             groups=list(settings.candidate().groups),
             evaluation=settings.evaluation,
             gate=settings.gate,
-            code=source_hash("components.tradeoff_metrics.metrics", METRICS_MODULE, EXTRACTOR_MODULE),
+            code=source_hash(
+                "components.evaluator.executor",
+                "components.tradeoff_metrics.metrics",
+                METRICS_MODULE,
+                EXTRACTOR_MODULE,
+                AUC_MODULE,
+            ),
         ),
         module_path=EXTRACTOR_MODULE,
     )

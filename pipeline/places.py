@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import os
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +30,18 @@ class RunFolder(NamedTuple):
     summary: Path
     tfx_home: Path
     lock: Path
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a run holds the lock of its folder: the system frees the lock of a run that was killed."""
+    if not lock.exists():
+        return False
+    with lock.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def runs_root() -> Path:
@@ -57,3 +72,22 @@ def run_folder(settings: RunSettings) -> RunFolder:
         tfx_home=root / "tfx",
         lock=root / "lock",
     )
+
+
+def new_log(folder: Path, name: str = "") -> Path:
+    """An empty log that is named for this second, and that no other command has: ``20240613-101500.log``.
+
+    Args:
+      folder: Of the logs; made where it is missing.
+      name: Put behind the time.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = time.strftime("%Y%m%d-%H%M%S") + (f"-{name}" if name else "")
+    for number in itertools.count(1):
+        path = folder / (f"{stem}.log" if number == 1 else f"{stem}_{number}.log")
+        try:
+            path.open("xb").close()
+        except FileExistsError:
+            continue
+        return path
+    raise AssertionError("unreachable")

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from pipeline.history import HistoryError, Run
+from pipeline.stopping import Stopped
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
@@ -57,6 +58,11 @@ class ReportServer(ThreadingHTTPServer):
     """Ends at once, whatever a browser still holds open."""
 
     daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A browser that hangs up in the middle of an answer is no error."""
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+            super().handle_error(request, client_address)
 
 
 def serve(folder: Path, port: Optional[int] = None) -> ReportServer:
@@ -125,7 +131,7 @@ def tensorboard_command(run: Run) -> Optional[str]:
 
 
 def show(run: Run, newest: Run, port: Optional[int], console: Console) -> None:
-    """Serves the run's report until Ctrl-C, and says where.
+    """Serves the run's report until it is stopped (by Ctrl-C, SIGTERM), and says where.
 
     Args:
       run: The run whose report is shown.
@@ -139,14 +145,14 @@ def show(run: Run, newest: Run, port: Optional[int], console: Console) -> None:
     assert run.report is not None
     with serve(run.report, port) as server:
         if newest is not run:
-            console.print(f"the newest run, {escape(newest.id)} ({newest.state}), left no report")
-        console.print(f"report of run [bold]{escape(run.id)}[/] ({escape(str(run.report))})")
-        console.print(f"  [bold]http://{HOST}:{server.server_address[1]}/[/]   Ctrl-C ends it")
+            console.print(f"the newest run, {newest.id} ({newest.state}), left no report")
+        console.print(Text.assemble("report of run ", (run.id, "bold"), f" ({run.report})"))
+        console.print(Text.assemble("  ", (f"http://{HOST}:{server.server_address[1]}/", "bold"), "   Ctrl-C ends it"))
         command = tensorboard_command(run)
         if command is not None:
             console.print("TensorBoard on this run's training, in another terminal:")
-            console.print(f"  {escape(command)}", soft_wrap=True)
+            console.print(f"  {command}", soft_wrap=True)
         try:
             server.serve_forever()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Stopped):
             console.print("ended")

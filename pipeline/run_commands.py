@@ -91,5 +91,5 @@ def _explained(console: Console) -> Iterator[None]:
     try:
         yield
     except (ConfigError, HistoryError, OSError) as error:
-        console.print(f"[bold red]{terminal.escape(str(error))}[/]")
+        console.print(str(error), style="bold red")
         sys.exit(UNUSABLE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +12,15 @@ from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.model_pusher.push import push, versions
+from models.file_digest import JUDGED, folder_digest
 from pipeline.events import PROGRESS
 from pipeline.places import RunFolder
 
 _STATES = {mlmd.Execution.COMPLETE: "finished", mlmd.Execution.CACHED: "cached", mlmd.Execution.FAILED: "failed"}
+
+# Folders of a dataset whose paths are written down.
+_OURS = ("artifacts", "serving")
+_PUSHED_TO = "pushed_destination"
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,29 @@ def _values(properties: Any) -> dict[str, Any]:
     return {name: _value(value) for name, value in properties.items()}
 
 
-def _outputs(store: metadata_store.MetadataStore, executions: Iterable[int]) -> dict[int, dict[str, Output]]:
+def relocated(path: Path, folder: Path) -> Path:
+    """Where a path lies now that a run of ``folder`` wrote down, if the folder was moved or copied since.
+
+    Args:
+      path: A whole path.
+      folder: The dataset's folder, as it is called now; it kept its name.
+    """
+    if path.is_relative_to(folder):
+        return path
+    for name in _OURS:
+        if name not in path.parts:
+            continue
+        # The last one: a folder above may be called so too.
+        at = len(path.parts) - 1 - path.parts[::-1].index(name)
+        now = folder.joinpath(*path.parts[at:])
+        if path.parts[at - 1] == folder.name and now.exists():
+            return now
+    return path
+
+
+def _outputs(
+    store: metadata_store.MetadataStore, executions: Iterable[int], folder: Path
+) -> dict[int, dict[str, Output]]:
     """Execution id → key → output, in two queries whatever the number of executions."""
     ids = list(executions)
     events = [e for e in store.get_events_by_execution_ids(ids) if e.type == mlmd.Event.OUTPUT] if ids else []
@@ -94,7 +120,10 @@ def _outputs(store: metadata_store.MetadataStore, executions: Iterable[int]) -> 
     found: dict[int, dict[str, Output]] = {}
     for event in events:
         artifact = artifacts[event.artifact_id]
-        output = Output(Path(artifact.uri), _values(artifact.custom_properties))
+        properties = _values(artifact.custom_properties)
+        if properties.get(_PUSHED_TO):
+            properties[_PUSHED_TO] = str(relocated(Path(properties[_PUSHED_TO]), folder))
+        output = Output(relocated(Path(artifact.uri), folder), properties)
         found.setdefault(event.execution_id, {})[event.path.steps[0].key] = output
     return found
 
@@ -123,7 +152,7 @@ def records(metadata: Path, pipeline_name: str, newest: Optional[int] = None) ->
     found = []
     for context in contexts if newest is None else contexts[-newest:]:
         executions = sorted(store.get_executions_by_context(context.id), key=lambda e: e.id)
-        outputs = _outputs(store, [execution.id for execution in executions])
+        outputs = _outputs(store, [execution.id for execution in executions], metadata.parent)
         record = RunRecord(context.name, started=context.create_time_since_epoch / 1000)
         for execution in executions:
             name = node_of[execution.id]
@@ -147,32 +176,39 @@ def latest(metadata: Path, pipeline_name: str) -> RunRecord:
 def pushed_to(record: RunRecord) -> Optional[Path]:
     """Where the run's model was pushed; None where it was refused."""
     properties = record.output("ModelPusher", "pushed_model").properties
-    return Path(properties["pushed_destination"]) if properties.get("pushed") else None
+    return Path(properties[_PUSHED_TO]) if properties.get("pushed") else None
+
+
+def pushed_since(metadata: Path, pipeline_name: str, start: float) -> Optional[Path]:
+    """Where a run that began after ``start`` (Unix seconds) pushed a model; None where it pushed none, or there is none."""
+    if not metadata.exists():
+        return None
+    found = [record for record in records(metadata, pipeline_name, newest=1) if record.started >= start]
+    pusher = found[0].nodes.get("ModelPusher") if found else None
+    if pusher is None or pusher.state != "finished":
+        return None
+    return pushed_to(found[0])
 
 
 def ensure_newest(record: RunRecord, folder: RunFolder) -> Optional[Path]:
     """Makes the run's pushed model the newest in the serving directory and returns where it stands.
 
     A pusher that was served from cache pushes nothing: after run A, then B, then A again, B would still be served. The
-    blessing is part of what was cached, so pushing A's model once more is as judged as it was the first time.
+    blessing is part of what was cached, so pushing A's model once more is as judged as it was the first time; its digest
+    tells whether it is still that model.
+
+    Raises:
+      ChangedModelError: The model's folder holds other files than those that were judged.
     """
     target = pushed_to(record)
     if target is None:
         return None
     standing = versions(folder.serving)
-    if standing and target == folder.serving / str(standing[-1]):
+    judged = record.output("Evaluator", "blessing").properties[JUDGED]
+    newest = bool(standing) and target == folder.serving / str(standing[-1])
+    if newest and folder_digest(target) == judged:
         return target
-    source = record.output("Candidate", "model").uri / "Format-Serving"
-    again = push(source, folder.serving)
-    logging.info("%sthis model was pushed before and is not the newest: pushed again to %s", PROGRESS, again)
+    again = push(record.output("Candidate", "model").uri / "Format-Serving", folder.serving, judged)
+    why = "its files were changed since" if newest else "it is not the newest"
+    logging.info("%sthis model was pushed before, and %s: pushed again to %s", PROGRESS, why, again)
     return again
-
-
-def innermost(error: BaseException) -> str:
-    """What went wrong, in the words of whoever raised it first: Beam and TFX wrap errors in errors of their own."""
-    seen = {id(error)}
-    while (cause := error.__cause__ or error.__context__) is not None and id(cause) not in seen:
-        error = cause
-        seen.add(id(error))
-    text = re.sub(r"\s*\[while running '.*?'\]", "", str(error)).strip()
-    return f"{type(error).__name__}: {text}"

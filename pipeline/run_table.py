@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Optional
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -153,9 +152,16 @@ def changes_json(found: Changes) -> dict[str, Any]:
 _STYLES = {"failed": "red", "killed": "red", "running": "cyan", "refused": "red", "passed": "green"}
 
 
-def styled(text: str) -> str:
-    style = _STYLES.get(text.partition(" ")[0].rstrip(","))
-    return f"[{style}]{escape(text)}[/]" if style else escape(text)
+def coloured(text: str) -> Text:
+    """``text`` in the colour of its first word."""
+    return Text(text, _STYLES.get(text.partition(" ")[0].rstrip(","), ""))
+
+
+def heading(name: str, run: Run, more: str = "") -> Text:
+    """One line on a run: what it is called here, when it began, how it ended, its verdict."""
+    return Text("  ").join(
+        [Text.assemble((name, "bold"), more), Text(when(run)), coloured(ended(run)), coloured(verdict(run))]
+    )
 
 
 def show_runs(found: Sequence[Run], console: Console) -> None:
@@ -169,18 +175,16 @@ def show_runs(found: Sequence[Run], console: Console) -> None:
     table = Table(*(Column(head, overflow="fold", no_wrap=head == "run") for head in heads), show_lines=True)
     for run in found:
         table.add_row(
-            f"[bold]{escape(run.id)}[/]",
-            "\n".join([when(run), styled(ended(run)), styled(verdict(run))]),
-            "\n".join(escape(figure(run.estimate(name))) for name in ("arfg", "are")),
-            *(escape("\n".join(lines)) for lines in (changed(before[run.id]), stages(run, short=True))),
+            Text(run.id, "bold"),
+            Text("\n").join([Text(when(run)), coloured(ended(run)), coloured(verdict(run))]),
+            "\n".join(figure(run.estimate(name)) for name in ("arfg", "are")),
+            *("\n".join(lines) for lines in (changed(before[run.id]), stages(run, short=True))),
         )
     console.print(table)
 
 
 def _show_lines(run: Run, changes: Optional[Changes], console: Console) -> None:
-    console.print(
-        f"[bold]{escape(run.id)}[/]  {when(run)}  {styled(ended(run))}  {styled(verdict(run))}", soft_wrap=True
-    )
+    console.print(heading(run.id, run), soft_wrap=True)
     figures = [
         (name.upper(), figure(estimate)) for name in ("arfg", "are") if (estimate := run.estimate(name)) is not None
     ]
@@ -189,4 +193,4 @@ def _show_lines(run: Run, changes: Optional[Changes], console: Console) -> None:
         hanging = Text(text).wrap(console, max(20, console.width - _INDENT))
         for number, line in enumerate(hanging):
             start = label if number == 0 else ""
-            console.print(f"    {start:<{_INDENT - 4}}{escape(line.plain.rstrip())}", soft_wrap=True)
+            console.print(f"    {start:<{_INDENT - 4}}{line.plain.rstrip()}", soft_wrap=True)

@@ -25,7 +25,7 @@ import shutil
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, Optional
+from typing import Any, NamedTuple, Optional
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,7 @@ import pyarrow.csv as pacsv
 from pydantic import Field
 
 from models.settings import Settings
+from pipeline.text_files import read_utf8
 
 TASKS = ("click", "long_view", "like")
 CONFLICTING = "dismiss"
@@ -210,6 +211,16 @@ def _item_table(items: dict[str, np.ndarray], rng: np.random.Generator) -> pa.Ta
     )
 
 
+def _read(manifest: Path) -> Any:
+    try:
+        return json.loads(read_utf8(manifest))
+    except json.JSONDecodeError as error:
+        raise ValueError(
+            f"{manifest}: expected the settings of a generated sample as JSON. Received: {error}; remove the folder, and it "
+            "is made anew"
+        ) from error
+
+
 def ensure(folder: Path, settings: SampleSettings) -> bool:
     """Writes the sample into ``folder`` unless it stands there with these settings; says whether it wrote.
 
@@ -217,7 +228,7 @@ def ensure(folder: Path, settings: SampleSettings) -> bool:
     """
     manifest = folder / _MANIFEST
     wanted = settings.model_dump(mode="json", exclude_none=True)
-    if manifest.exists() and json.loads(manifest.read_text()) == wanted:
+    if manifest.exists() and _read(manifest) == wanted:
         return False
     aside = folder.with_name(f"{folder.name}.writing")
     shutil.rmtree(aside, ignore_errors=True)
@@ -228,7 +239,7 @@ def ensure(folder: Path, settings: SampleSettings) -> bool:
         pacsv.write_csv(tables.impressions.slice(start, stop - start), aside / f"impressions-{shard:02d}.csv")
     pacsv.write_csv(tables.users, aside / "users.csv")
     pacsv.write_csv(tables.items, aside / "items.csv")
-    (aside / _MANIFEST).write_text(json.dumps(wanted, indent=2, sort_keys=True) + "\n")
+    (aside / _MANIFEST).write_text(json.dumps(wanted, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     if folder.exists():
         if not manifest.exists() and any(folder.iterdir()):
             shutil.rmtree(aside)

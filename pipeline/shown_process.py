@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline import terminal
+from pipeline import stopping, terminal
 from pipeline.events import follow
-from pipeline.lifeline import die_with_parent
+from pipeline.lifeline import die_with_parent, end_group, guarded_group
 
 _TAIL = 15
 
@@ -18,7 +18,9 @@ _TAIL = 15
 def run_shown(
     command: Sequence[str], environment: Mapping[str, str], events: Path, log: Path, console: Console
 ) -> str | None:
-    """Runs ``command``; it ends when this process does.
+    """Runs ``command``; it ends when this process does, and nothing that it started outlives it.
+
+    It leads a process group of its own: Ctrl-C reaches this process alone, which then ends the group as a whole.
 
     Args:
       command: To run.
@@ -31,20 +33,36 @@ def run_shown(
       None, or what failed: the first stage's error, or else how the process ended, with the last lines of the log.
     """
     events.unlink(missing_ok=True)
+    stages = terminal.Stages(console)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            list(command), stdout=output, stderr=subprocess.STDOUT, env=dict(environment), preexec_fn=die_with_parent
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=_prepare_child,
         )
-        stages = terminal.Stages(console)
-        errors = [
-            f"{event['stage'] or 'start'}: {event['text']}"
-            for event in follow(events, lambda: process.poll() is None)
-            if stages.show(event) == "error"
-        ]
-        stages.close()
+        try:
+            with guarded_group(process):
+                errors = [
+                    f"{event['stage'] or 'start'}: {event['text']}"
+                    for event in follow(events, lambda: process.poll() is None)
+                    if stages.show(event) == "error"
+                ]
+        finally:
+            stages.close()
+            end_group(process)
     if errors:
         return errors[0]
     if process.returncode:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-_TAIL:])
+        tail = "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-_TAIL:])
         return f"ended with {process.returncode}:\n{tail}"
     return None
+
+
+def _prepare_child() -> None:
+    """Between fork and exec: the child must not inherit that a shell in the background ignores SIGINT."""
+    stopping.end_by_default()
+    die_with_parent()

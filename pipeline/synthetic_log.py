@@ -104,7 +104,9 @@ def generate(
         raise ValueError(f"`file_format` should be one of {list(FORMATS)}. Received: {file_format!r}")
     if rows_per_file < 1:
         raise ValueError(f"`rows_per_file` should be at least 1. Received: {rows_per_file}")
-    if tf.io.gfile.glob(os.path.join(folder, "impressions-*")):
+    # Not a glob: the folder's name may hold the signs of one.
+    there = tf.io.gfile.listdir(folder) if tf.io.gfile.isdir(folder) else []
+    if any(name.startswith("impressions-") for name in there):
         raise FileExistsError(f"{folder} holds impressions already; name another folder, or remove it")
     tf.io.gfile.makedirs(folder)
     _, _, tables = draw_users_and_items(settings)
@@ -131,7 +133,7 @@ def _describe(written: int, expected: int, folder: str, file_format: str) -> Non
 
 def dataset_settings(file_format: str) -> dict[str, Any]:
     """The sample's settings file, of a log that lies beside it."""
-    settings = yaml.safe_load((_SAMPLE / "dataset.yaml").read_text())
+    settings = yaml.safe_load((_SAMPLE / "dataset.yaml").read_text(encoding="utf-8"))
     del settings["sample"]
     settings["dataset"] = "synthetic"
     settings["log"]["root"] = "."

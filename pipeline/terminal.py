@@ -6,20 +6,27 @@ import time
 from typing import Any, Optional
 
 from rich.console import Console
-from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
-__all__ = ["Stages", "console", "escape", "show"]
+__all__ = ["Stages", "console", "show"]
 
 # Where the output is no terminal there is no width to keep to: lines go on, so that paths stay whole.
 _PLAIN_WIDTH = 10_000
 
 
-def console() -> Console:
-    """The console that everything is printed to."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+def console(**options: Any) -> Console:
+    """The console that everything is printed to: what it is handed is text, of which nothing is markup.
+
+    So that names and paths stand there as they are, whatever signs they hold; ``Text`` and ``style=`` give style.
+
+    Args:
+      options: More for rich's ``Console``.
+    """
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, **options}
+    found = Console(**plain)
+    return found if found.is_terminal or "width" in options else Console(**plain, width=_PLAIN_WIDTH)
 
 
 class Stages:
@@ -36,9 +43,9 @@ class Stages:
         if kind == "stage":
             self._stage(event)
         elif kind == "note":
-            self._console.print(f"    {escape(event['text'])}", style="dim")
+            self._console.print(f"    {event['text']}", style="dim")
         elif kind == "warning":
-            self._console.print(f"    [yellow]warning[/] {escape(event['text'])}")
+            self._console.print(Text.assemble("    ", ("warning", "yellow"), f" {event['text']}"))
         return str(kind)
 
     def _stage(self, event: dict[str, Any]) -> None:
@@ -93,27 +100,27 @@ def show(summary: dict[str, Any], console: Console) -> None:
     for task, figures in summary["tasks"].items():
         error, gap = figures["error"], figures["fpr_gap"]
         table.add_row(
-            escape(task),
+            task,
             *(_number(error[who]["value"]) for who in ("baseline", "model", "ratio")),
             *(_number(gap[who]["value"]) for who in ("baseline", "model", "ratio")),
         )
     console.print(table)
     for sentence in summary["left_out"]:
-        console.print(escape(sentence), style="dim")
+        console.print(sentence, style="dim")
     for key, meaning in (
         ("arfg", "ARFG, average relative fairness gap"),
         ("are", "ARE,  average relative error       "),
     ):
         console.print(f"{meaning}  {_with_interval(summary[key])}   (below 1: better than training the tasks apart)")
         if summary[key].get("reason"):
-            console.print(f"      {escape(summary[key]['reason'])}", style="yellow")
+            console.print(f"      {summary[key]['reason']}", style="yellow")
     _transfer(summary, console)
     _worst(summary, console)
     for target in summary.get("target_gap", {}).values():
-        console.print(escape(target["sentence"]), style="dim" if target["held"] else "yellow")
+        console.print(target["sentence"], style="dim" if target["held"] else "yellow")
     cluster = summary["settings"]["evaluation"]["cluster"]
     drawn = f"values of `{cluster}` are resampled" if cluster else "rows are taken as independent"
-    console.print(f"intervals: {escape(drawn)}", style="dim")
+    console.print(f"intervals: {drawn}", style="dim")
     _verdict(summary, console)
 
 
@@ -125,11 +132,11 @@ def _transfer(summary: dict[str, Any], console: Console) -> None:
     text = "undefined" if value is None else f"{value:+.2f} %{ends}"
     console.print(f"Δp,   mean relative change of error  {text}   (above 0: better than training the tasks apart)")
     if summary["negative_transfer_count"]["value"] is None:
-        console.print(f"negative transfer: undefined, {escape(summary['negative_transfer_count']['reason'])}")
+        console.print(f"negative transfer: undefined, {summary['negative_transfer_count']['reason']}")
         return
     for how, style in (("surely", "yellow"), ("possibly", "dim")):
         named = [
-            f"{escape(task)} ({_points(summary['tasks'][task]['error_difference']['model'])})"
+            f"{task} ({_points(summary['tasks'][task]['error_difference']['model'])})"
             for task in summary["negative_transfer"][how]
         ]
         if named or how == "surely":
@@ -146,9 +153,7 @@ def _points(estimate: dict[str, Any]) -> str:
 
 def _worst(summary: dict[str, Any], console: Console) -> None:
     """Per task the worst group and the worst cell of label and group."""
-    table = Table(
-        title=f"worst off, groups of {escape(summary['group'])} (single-task, then model)", title_justify="left"
-    )
+    table = Table(title=f"worst off, groups of {summary['group']} (single-task, then model)", title_justify="left")
     table.add_column("task")
     for column in ("error, worst group", "error, worst label × group", "AUC, worst group"):
         table.add_column(column, justify="right")
@@ -157,23 +162,22 @@ def _worst(summary: dict[str, Any], console: Console) -> None:
             " → ".join(_worst_one(figures[metric][who]) for who in ("baseline", "model"))
             for metric in ("worst_group_error", "worst_cell_error", "worst_group_auc")
         ]
-        table.add_row(escape(task), *cells)
+        table.add_row(task, *cells)
     console.print(table)
 
 
 def _worst_one(worst: dict[str, Any]) -> str:
     if worst["value"] is None:
         return "undefined"
-    return f"{_number(worst['value'])} {escape(worst['group'])}" + (f" {worst['side']}" if worst["side"] else "")
+    return f"{_number(worst['value'])} {worst['group']}" + (f" {worst['side']}" if worst["side"] else "")
 
 
 def _verdict(summary: dict[str, Any], console: Console) -> None:
     if summary["blessed"]:
-        console.print("[bold green]passed the gate[/]", end="")
-        console.print(f" and pushed to {summary['pushed']}")
+        console.print(Text.assemble(("passed the gate", "bold green"), f" and pushed to {summary['pushed']}"))
     else:
-        console.print("[bold red]refused by the gate[/], not pushed:")
+        console.print(Text.assemble(("refused by the gate", "bold red"), ", not pushed:"))
     for reason in summary["reasons"]:
-        console.print(f"  • {escape(reason)}")
+        console.print(f"  • {reason}")
     for name, path in summary["paths"].items():
         console.print(f"  {name:<12} {path}", style="dim")

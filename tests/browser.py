@@ -43,7 +43,7 @@ def programs() -> tuple[str, str]:
     """Paths of Chromium and its driver, installed where they are missing; skips the test where they cannot be had."""
     found = _installed()
     if found is None:
-        with open(Path(tempfile.gettempdir()) / "chromium-installation.lock", "w") as lock:
+        with open(Path(tempfile.gettempdir()) / "chromium-installation.lock", "w", encoding="utf-8") as lock:
             # One process installs, the others wait for it.
             fcntl.flock(lock, fcntl.LOCK_EX)
             found = _installed() or _install()
@@ -62,7 +62,9 @@ def _install() -> tuple[str, str]:
         )
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     for command in (["update"], ["install", "-y", "--no-install-recommends", *_PACKAGES]):
-        done = subprocess.run(["apt-get", "-qq", *command], capture_output=True, text=True, env=environment)
+        done = subprocess.run(
+            ["apt-get", "-qq", *command], capture_output=True, text=True, env=environment, encoding="utf-8"
+        )
         if done.returncode:
             pytest.skip(f"`apt-get {' '.join(command)}` failed: {done.stderr.strip()[-500:]}")
     found = _installed()

@@ -12,7 +12,13 @@ ROOT = Path(__file__).resolve().parent.parent
 ALLOWED = {
     "models.fairness": {"models.fairness", "models.settings", "models.features"},
     "models.weighting": {"models.weighting", "models.settings_base"},
-    "models.networks": {"models.networks", "models.settings", "models.settings_base", "models.features"},
+    "models.networks": {
+        "models.networks",
+        "models.settings",
+        "models.settings_base",
+        "models.features",
+        "models.names",
+    },
     "models.robustness": {
         "models.robustness",
         "models.networks",
@@ -20,7 +26,17 @@ ALLOWED = {
         "models.settings_base",
         "models.features",
     },
-    "components": {"components", "models.settings", "models.features", "models.decision", "models"},
+    "components": {
+        "components",
+        "models.settings",
+        "models.features",
+        "models.decision",
+        "models.cuts",
+        "models.texts",
+        "models.file_digest",
+        "models.score_bins",
+        "models",
+    },
     "pipeline": {"pipeline", "components", "models"},
     "kubeflow": {"kubeflow", "pipeline", "components", "models.settings"},
 }
@@ -30,7 +46,7 @@ KNOWS_TFX = {"models/trainer.py"}
 
 def imports(path: Path) -> set[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

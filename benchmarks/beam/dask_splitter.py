@@ -60,7 +60,7 @@ def split(
 
 
 def _write(counts: Any, path: str) -> None:
-    Path(path).write_text(json.dumps(dump_counts(counts), sort_keys=True))
+    Path(path).write_text(json.dumps(dump_counts(counts), sort_keys=True), encoding="utf-8")
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
         with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
             options = PipelineOptions([f"--dask_client_address={cluster.scheduler_address}"])
             seconds.append(split(settings, source, folders[1], DaskRunner(), options))
-        assert len({(folder / "counts.json").read_text() for folder in folders}) == 1, "counts differ"
+        assert len({(folder / "counts.json").read_text(encoding="utf-8") for folder in folders}) == 1, "counts differ"
         for part in sorted(folders[0].glob("Split-*")):
             pair = [records_digest(sorted((folder / part.name).glob("*.gz"))) for folder in folders]
             assert pair[0] == pair[1], f"{part.name}: {pair}"

@@ -89,7 +89,7 @@ def child(case: Case, folder: Path) -> dict[str, float]:
     job = json.dumps(dataclasses.asdict(case))
     command = [sys.executable, "-m", "benchmarks.beam.scaling", "--one", job, "--folder", str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"{case.cells()} failed:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -146,8 +146,8 @@ def measure_all(rows: int, stages: list[str], folder: Path) -> list[str]:
 def replace_table(path: Path, rows: int, lines: list[str]) -> None:
     """Replaces the table of ``rows`` between its marks."""
     start, end = (mark.format(rows=rows) for mark in MARKS)
-    before, rest = path.read_text().split(start)
-    path.write_text("\n".join([before + start, *lines, end + rest.split(end)[1]]))
+    before, rest = path.read_text(encoding="utf-8").split(start)
+    path.write_text("\n".join([before + start, *lines, end + rest.split(end)[1]]), encoding="utf-8")
 
 
 def make_log(rows: int, folder: Path) -> None:

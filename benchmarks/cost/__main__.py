@@ -21,6 +21,7 @@ from rich.console import Console
 from benchmarks.cost import processes, report
 from benchmarks.cost.entries import Entry, entries
 from benchmarks.experiment import experiment_folder
+from pipeline import terminal
 from pipeline.experiments.pool import exclusive
 from pipeline.provenance import ROOT, source_hash
 
@@ -39,7 +40,7 @@ SIZES = {"minimum": Size(15, 20, (2, 3, 6), "10 minutes"), "full": Size(40, 50, 
 
 def _code() -> str:
     """Hash of the models' code, which the steps run, and of this experiment's."""
-    own = "".join((Path(__file__).parent / name).read_text() for name in ("entries.py", "steps.py"))
+    own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("entries.py", "steps.py"))
     return source_hash("models.sweep", "models.training_run") + f"-{_short(own)}"
 
 
@@ -60,9 +61,9 @@ def collect(size: Size, folder: Path, workers: int, path: Path, console: Console
         try:
             found = _stored(entry, size, folder / f"{entry.key}.json", code)
         except RuntimeError as error:
-            console.print(f"[red]failed[/]: {error}", highlight=False)
+            console.print(f"failed: {error}")
             return None
-        console.print(f"{index + 1}/{len(wanted)} {entry.key}: {found['ratio']:.2f} × baseline", highlight=False)
+        console.print(f"{index + 1}/{len(wanted)} {entry.key}: {found['ratio']:.2f} × baseline")
         return {"part": entry.part, "name": entry.name, "tasks": entry.tasks, **found}
 
     with exclusive(folder), concurrent.futures.ThreadPoolExecutor(workers) as pool:
@@ -76,11 +77,11 @@ def collect(size: Size, folder: Path, workers: int, path: Path, console: Console
 def _stored(entry: Entry, size: Size, path: Path, code: str) -> dict[str, Any]:
     """The entry's measurement by this code: the one that lies there, or a new one."""
     key = {"code": code, "repeats": size.repeats, "steps": size.steps}
-    stored = json.loads(path.read_text()) if path.exists() else {}
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     if stored.get("key") != key:
         stored = {"key": key, "found": processes.measure(entry, size.repeats, size.steps)}
         aside = path.with_suffix(".partial")
-        aside.write_text(json.dumps(stored))
+        aside.write_text(json.dumps(stored), encoding="utf-8")
         os.replace(aside, path)
     return stored["found"]
 
@@ -93,14 +94,14 @@ def _stored(entry: Entry, size: Size, path: Path, code: str) -> dict[str, Any]:
 @click.option("--redraw", is_flag=True, help="measure nothing; tables and plot of `steps.csv`")
 def main(size: str, folder: Path, table: Optional[Path], workers: int, redraw: bool) -> None:
     """Measures and shows."""
-    console, path = Console(), folder / "steps.csv"
+    console, path = terminal.console(), folder / "steps.csv"
     if not redraw:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         collect(SIZES[size], experiment_folder("cost"), workers, path, console)
     found = pd.read_csv(path)
     if table is None:
-        console.print("\n".join([*report.usual_table(found), "", *report.task_table(found)]), markup=False)
+        console.print("\n".join([*report.usual_table(found), "", *report.task_table(found)]))
     else:
         report.write(found, table, stated(found))
 

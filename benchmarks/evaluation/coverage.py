@@ -138,7 +138,7 @@ def coverage(world: World, draws: int, seed: int, clustered: bool) -> dict[str, 
     held, bounded = dict.fromkeys(truth, 0), dict.fromkeys(truth, 0)
     for _ in range(draws):
         rows, user = draw(rng, world)
-        accumulator = GroupAccumulator(TASKS, np.full((2, 2), 0.5), bins=1, blocks=BLOCKS if clustered else 0)
+        accumulator = GroupAccumulator(TASKS, np.full((2, 2), 0.5), blocks=BLOCKS if clustered else 0)
         # Users are spread over blocks as hashing would spread them.
         spread = rng.integers(0, BLOCKS, world.users or world.rows)
         accumulator.add_batch(**rows, block=spread[user] if clustered else None)
@@ -180,8 +180,10 @@ def main() -> None:
     error = 100 * 1.96 * math.sqrt(0.95 * 0.05 / arguments.draws)
     lines += ["", f"{arguments.draws:,} samples each, seed {arguments.seed}: a true 95 % shows as 95 ± {error:.1f}."]
     if arguments.table:
-        before, rest = arguments.table.read_text().split(MARKS[0])
-        arguments.table.write_text("\n".join([before + MARKS[0], *lines, MARKS[1] + rest.split(MARKS[1])[1]]))
+        before, rest = arguments.table.read_text(encoding="utf-8").split(MARKS[0])
+        arguments.table.write_text(
+            "\n".join([before + MARKS[0], *lines, MARKS[1] + rest.split(MARKS[1])[1]]), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -117,5 +117,5 @@ def save_models(folder: Path, shape: Shape) -> dict[str, str]:
         tf.saved_model.save(model, str(folder / name), signatures={"serving_default": model.serve})
         path = folder / name / DECISION_FILE
         path.parent.mkdir(exist_ok=True)
-        path.write_text(json.dumps({"thresholds": dict.fromkeys(shape.names, 0.5)}))
+        path.write_text(json.dumps({"thresholds": dict.fromkeys(shape.names, 0.5)}), encoding="utf-8")
     return {name: str(folder / name) for name in MODELS}

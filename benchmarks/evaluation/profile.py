@@ -69,7 +69,7 @@ def copies(files: list[str], rows: int, folder: Path) -> str:
 
 def evaluate(record: RunRecord, pattern: str, output: str) -> tuple[float, Mapping[Any, Any]]:
     """Evaluates the run's models with its EvalConfig; seconds, and the profile by function."""
-    saved = Path(record.output("Evaluator", "evaluation").uri, "eval_config.json").read_text()
+    saved = Path(record.output("Evaluator", "evaluation").uri, "eval_config.json").read_text(encoding="utf-8")
     config = json_format.ParseDict(json.loads(saved)["evalConfig"], tfma.EvalConfig())
     models = {name: record.output(name.title(), "model").uri / "Format-Serving" for name in ("candidate", "baseline")}
     profile, started = cProfile.Profile(), time.perf_counter()

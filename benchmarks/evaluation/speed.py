@@ -125,7 +125,9 @@ def run(case: Case, folder: Path) -> dict[str, float]:
         json.dumps(dataclasses.asdict(case)),
         json.dumps(job),
     ]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}, encoding="utf-8"
+    )
     if done.returncode:
         raise RuntimeError(f"{case.label()} failed:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -176,9 +178,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         lines = measure_all([case for case in CASES if not arguments.quick or case != SLOWEST], Path(name))
     if arguments.table:
-        before, rest = arguments.table.read_text().split(MARKS[0])
+        before, rest = arguments.table.read_text(encoding="utf-8").split(MARKS[0])
         after = rest.split(MARKS[1])[1]
-        arguments.table.write_text("\n".join([before + MARKS[0], *lines, MARKS[1] + after]))
+        arguments.table.write_text("\n".join([before + MARKS[0], *lines, MARKS[1] + after]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -123,7 +123,7 @@ def child(device: str, precision: str, rows: int) -> dict[str, float]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
     if device.startswith("/CPU"):
         environment["CUDA_VISIBLE_DEVICES"] = ""
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"{device}, {precision}, batches of {rows:,} failed:\n{done.stderr[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -165,8 +165,10 @@ def main() -> None:
         return
     lines = measure_all()
     if arguments.table:
-        before, rest = arguments.table.read_text().split(MARKS[0])
-        arguments.table.write_text("\n".join([before + MARKS[0], *lines, MARKS[1] + rest.split(MARKS[1])[1]]))
+        before, rest = arguments.table.read_text(encoding="utf-8").split(MARKS[0])
+        arguments.table.write_text(
+            "\n".join([before + MARKS[0], *lines, MARKS[1] + rest.split(MARKS[1])[1]]), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import cast
 
 import click
-from rich.console import Console
 
 from benchmarks.mtaf.grid import Size
 from benchmarks.mtaf.parts import PARTS
+from pipeline import terminal
 
 HERE = Path(__file__).resolve().parent
 
@@ -43,7 +43,7 @@ def main(
     from benchmarks.experiment import experiment_folder
     from benchmarks.mtaf import noise, report, running
 
-    console = Console()
+    console = terminal.console()
     if folder is None:
         folder = HERE / "results" if size == "minimum" else experiment_folder("mtaf") / "full"
     chosen = list(names or [*PARTS, "noise"])
@@ -58,7 +58,7 @@ def main(
         readme = HERE / "README.md" if size == "minimum" else folder / "README.md"
         readme.parent.mkdir(parents=True, exist_ok=True)
         if not readme.exists():
-            readme.write_text(report.tables_alone((HERE / "README.md").read_text()))
+            readme.write_text(report.tables_alone((HERE / "README.md").read_text(encoding="utf-8")), encoding="utf-8")
     plots = readme.parent / "plots" if size == "minimum" else folder / "plots"
     report.write(folder, readme, plots, cast(Size, size))
 

@@ -54,7 +54,7 @@ def write(folder: Path, readme: Path, plots: Path, size: Size = "minimum") -> No
     for mark, lines in {mark: lines() for mark, lines in sections.items()}.items():
         replace_between_marks(readme, mark, lines)
     points = readme.with_name("points.md")
-    points.write_text("\n".join(all_points(found)) + "\n")
+    points.write_text("\n".join(all_points(found)) + "\n", encoding="utf-8")
     draw.draw(found, results.read(folder, "noise"), plots)
 
 

@@ -49,7 +49,7 @@ def prepared(part: Part, console: Console) -> DataSet:
     # `load` has put their paths there, which are absent in the file.
     plain.pop("push", None)
     plain.pop("report", None)
-    config.write_text(yaml.safe_dump(plain, sort_keys=False))
+    config.write_text(yaml.safe_dump(plain, sort_keys=False), encoding="utf-8")
     return open_data(config, console)
 
 

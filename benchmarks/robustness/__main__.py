@@ -21,6 +21,7 @@ from benchmarks.experiment import DataSet, experiment_folder, open_data, train_c
 from benchmarks.robustness import cases, report, rows
 from benchmarks.robustness.spurious import GROUP, WORLDS, bayes_errors
 from benchmarks.robustness.worlds import open_draw
+from pipeline import terminal
 
 
 class Size(NamedTuple):
@@ -54,12 +55,10 @@ def run_data(name: str, seeds: int, path: Path, console: Console) -> None:
 
 
 def _train(runs: Sequence[cases.Run], data: DataSet, folder: Path, console: Console) -> dict:
-    results = train_cases(
-        [run.case for run in runs], data, folder, lambda text: console.print(text, markup=False, highlight=False)
-    )
+    results = train_cases([run.case for run in runs], data, folder, console.print)
     for result in results.values():
         if result.error is not None:
-            console.print(f"[red]failed[/]: {result.name}: {result.error}", highlight=False)
+            console.print(f"failed: {result.name}: {result.error}")
     return results
 
 
@@ -79,7 +78,7 @@ def show(folder: Path, table: Optional[Path], console: Console) -> None:
         found = pd.read_csv(path, dtype={"threshold": str})
         if table is None:
             lines = report.world_table(found) if part == "worlds" else report.data_table(found, "settings")
-            console.print("\n".join(lines), markup=False)
+            console.print("\n".join(lines))
         elif part == "worlds":
             report.write_worlds(found, table, (list(WORLDS), draws), bayes_errors(WORLDS["independent"]))
         else:
@@ -104,7 +103,7 @@ def main(
     redraw: bool,
 ) -> None:
     """Trains, measures and shows."""
-    console, started, chosen = Console(), time.monotonic(), parts or PARTS
+    console, started, chosen = terminal.console(), time.monotonic(), parts or PARTS
     if not redraw:
         if "worlds" in chosen:
             for draw, world in itertools.product(range(1, SIZES[size].draws + 1), worlds or list(WORLDS)):

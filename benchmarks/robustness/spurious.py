@@ -178,13 +178,13 @@ def write(settings: SpuriousSettings, seed: int, folder: Path, name: str = "spur
     """
     folder.mkdir(parents=True, exist_ok=True)
     for split, (inputs, label, attribute) in splits(settings, seed).items():
-        with (folder / f"{split}.csv").open("w", newline="") as file:
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow([*settings.columns, "y", "a"])
             for values, y, a in zip(inputs, label, attribute, strict=True):
                 rows.writerow([*(f"{value:.6g}" for value in values), y, a])
     path = folder / "dataset.yaml"
-    path.write_text(yaml.safe_dump(dataset_settings(settings, name), sort_keys=False))
+    path.write_text(yaml.safe_dump(dataset_settings(settings, name), sort_keys=False), encoding="utf-8")
     return path
 
 
@@ -204,7 +204,7 @@ def main(folder: Path, seed: int, world: str, agreement: float, schema: bool) ->
         from pipeline.config import load
         from pipeline.draft_schema import draft
 
-        (folder / "schema.pbtxt").write_text(text_format.MessageToString(draft(load(path))))
+        (folder / "schema.pbtxt").write_text(text_format.MessageToString(draft(load(path))), encoding="utf-8")
     click.echo(f"wrote {path}; " + ", ".join(f"{rule} {error:.3f}" for rule, error in bayes_errors(settings).items()))
 
 

@@ -32,7 +32,7 @@ def open_draw(world: str, draw: int, console: Console) -> DataSet:
 def write_draw(settings: SpuriousSettings, draw: int, folder: Path, name: str) -> Path:
     """Writes the log, its settings and its schema; returns the path of ``dataset.yaml``."""
     path = write(settings, draw, folder, name)
-    (folder / "schema.pbtxt").write_text(text_format.MessageToString(schema(settings)))
+    (folder / "schema.pbtxt").write_text(text_format.MessageToString(schema(settings)), encoding="utf-8")
     return path
 
 

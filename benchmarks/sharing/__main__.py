@@ -7,7 +7,6 @@ and the two CSV files beside it. ``--redraw`` makes tables and plot of those fil
 
 from __future__ import annotations
 
-import functools
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from benchmarks.experiment import DataSet, experiment_folder, open_data, train_c
 from benchmarks.sharing import cases, report
 from benchmarks.sharing.rows import by_model, rows
 from benchmarks.tables import merge_rows, read_rows
+from pipeline import terminal
 from pipeline.experiments.cases import CaseResult
 
 
@@ -62,7 +62,7 @@ def run_data(
         whole = count
 
     where = experiment_folder("sharing") / name
-    report_line = functools.partial(console.print, markup=False)
+    report_line = console.print
     write(train_cases([run.case for run in runs], data, where, report_line, after=after))
 
 
@@ -95,7 +95,7 @@ def main(
     redraw: bool,
 ) -> None:
     """Trains, measures and shows."""
-    console, started = Console(), time.monotonic()
+    console, started = terminal.console(), time.monotonic()
     for name in () if redraw else names or tuple(cases.DATA_SETS):
         data = open_data(cases.DATA_SETS[name].config, console)
         of_size = tuple(cases.WEIGHTINGS) if SIZES[size].whole else cases.DATA_SETS[name].minimum

@@ -69,7 +69,8 @@ def job(data: SweepData, settings: TrainerSettings) -> list[Seconds]:
                     transform_dir=data.transform_dir,
                     model_dir=f"{folder}/model",
                     log_dir=f"{folder}/log",
-                ).model_dump_json()
+                ).model_dump_json(),
+                encoding="utf-8",
             )
             found.append(timed(functools.partial(_train_child, path)))
     return found

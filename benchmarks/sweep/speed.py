@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from benchmarks.experiment import open_data
 from benchmarks.sweep.measures import MEASURES, ROOT, Seconds, epoch_steps
 from benchmarks.tables import markdown, replace_between_marks
 from models.settings import TrainerSettings
 from models.sweep import SweepData
+from pipeline import terminal
 
 README = Path(__file__).with_name("README.md")
 CONFIG = ROOT / "benchmarks" / "settings" / "mtaf_adult.yaml"
@@ -41,7 +41,7 @@ def measure(data: SweepData, settings: TrainerSettings, *what: Any) -> list[Seco
     request = json.dumps([dataclasses.asdict(data), settings.model_dump(mode="json"), *what])
     command = [sys.executable, "-m", "benchmarks.sweep.speed", "--one", request]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"{what} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return [Seconds(**seconds) for seconds in json.loads(done.stdout.splitlines()[-1])]
@@ -108,7 +108,7 @@ def main(one: str | None, no_table: bool) -> None:
     if one is not None:
         child(one)
         return
-    data = open_data(CONFIG, Console(highlight=False))
+    data = open_data(CONFIG, terminal.console())
     settings = data.run.candidate()
     for name, table in (("steps", steps), ("trainings", trainings)):
         lines = table(data.data, settings)

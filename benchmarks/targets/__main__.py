@@ -20,6 +20,7 @@ from benchmarks.mtaf.parts import PARTS
 from benchmarks.tables import merge_rows, read_rows
 from benchmarks.targets import cases, report
 from benchmarks.targets.rows import rows
+from pipeline import terminal
 
 HERE = Path(__file__).resolve().parent
 SEEDS = {"minimum": 5, "full": 10}
@@ -31,9 +32,7 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, start: float, path
     source = cases.DATA[name]
     part = PARTS[source.part]
     where = experiment_folder("mtaf") / part.data
-    train = functools.partial(
-        train_cases, data=data, folder=where, report=functools.partial(console.print, markup=False, highlight=False)
-    )
+    train = functools.partial(train_cases, data=data, folder=where, report=console.print)
     plain = list(cases.plain_runs(data.run, seeds, part.group))
     results = train([run.case for run in plain])
     gaps = cases.plain_gaps(plain, results)
@@ -57,7 +56,7 @@ def main(size: str, names: tuple[str, ...], loss: str, start: float, folder: Pat
             f"rows of another start than {cases.START:g} should lie elsewhere: give --folder and --table. "
             f"Received: --start {start:g}"
         )
-    console, path = Console(), folder / "targets.csv"
+    console, path = terminal.console(), folder / "targets.csv"
     for name in () if redraw else names or cases.DATA:
         run_data(name, running.prepared(PARTS[cases.DATA[name].part], console), loss, SEEDS[size], start, path, console)
     found = read_rows(path)

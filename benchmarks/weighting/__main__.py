@@ -7,7 +7,6 @@ the plots and the two CSV files beside it. ``--redraw`` makes tables and plots o
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.console import Console
 from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
 from benchmarks.tables import merge_rows, read_rows
 from benchmarks.weighting import cases, report, rows
+from pipeline import terminal
 from pipeline.experiments.cases import CaseResult
 
 
@@ -38,7 +38,7 @@ def run_data(name: str, data: DataSet, size: Size, folder: Path, console: Consol
     """Trains one data set's cases and writes their rows, again after each so many trainings."""
     choice = cases.DATA_SETS[name]
     settings, where = cases.base(data.run, choice), experiment_folder("weighting") / name
-    report_line = functools.partial(console.print, markup=False)
+    report_line = console.print
     tuning = list(cases.tuning(settings, choice))
     chosen: dict[str, Mapping[str, Any]] = {method: candidates[0] for method, candidates in cases.METHODS.items()}
     chosen |= rows.choose(tuning, train_cases([run.case for run in tuning], data, where, report_line))
@@ -84,7 +84,7 @@ def stated(models: pd.DataFrame) -> list[str]:
 @click.option("--redraw", is_flag=True, help="train nothing; tables and plots of the CSV files")
 def main(size: str, names: tuple[str, ...], folder: Path, table: Optional[Path], redraw: bool) -> None:
     """Trains, measures and shows."""
-    console, started = Console(), time.monotonic()
+    console, started = terminal.console(), time.monotonic()
     for name in () if redraw else names or tuple(cases.DATA_SETS):
         config = cases.DATA_SETS[name].config
         run_data(name, open_data(config, console), SIZES[size], folder, console)

@@ -23,6 +23,7 @@ from tensorflow_model_analysis.metrics import (
     metric_types,
     metric_util,
 )
+from tensorflow_model_analysis.proto import config_pb2
 
 from components.batched_evaluation.histogram import SparseHistogram
 
@@ -38,17 +39,27 @@ class RowsCombiner(beam.CombineFn):
 
     Args:
         key: Key of the result; names the model and the output.
-        stock: TFMA's combiner, whose settings are taken over.
+        eval_config: Of the evaluation.
+        example_weighted: Whether the rows' weights count.
+        aggregation_type: None; another one is refused.
+        class_weights: None; others are refused.
     """
 
-    def __init__(self, key: Any, stock: Any):
-        if key.sub_key is not None or stock._aggregation_type is not None or stock._class_weights:
+    def __init__(
+        self,
+        key: Any,
+        eval_config: Optional[config_pb2.EvalConfig],
+        example_weighted: bool,
+        aggregation_type: Any = None,
+        class_weights: Any = None,
+    ):
+        if key.sub_key is not None or aggregation_type is not None or class_weights:
             raise ValueError(
                 f"batched metrics are binary ones: without binarisation, aggregation and class weights. Received: {key}"
             )
         self._key = key
-        self._eval_config = stock._eval_config
-        self._example_weighted = stock._example_weighted
+        self._eval_config = eval_config
+        self._example_weighted = example_weighted
 
     def add_input(self, accumulator: Any, element: metric_types.StandardMetricInputs) -> Any:
         """Adds the rows of one element."""
@@ -86,8 +97,17 @@ class RowsCombiner(beam.CombineFn):
             raise ValueError(f"labels of output `{self._key.output_name}` should be in [0, 1]: {labels[outside][0]}")
 
 
-class HistogramCombiner(RowsCombiner):
-    """Weighted labels, predictions and rows per score bucket: TFMA's source of AUC."""
+class _StockCombiner(RowsCombiner):
+    """A combiner in place of one of TFMA's, whose settings are taken over."""
+
+    def __init__(self, key: Any, stock: Any):
+        super().__init__(
+            key, stock._eval_config, stock._example_weighted, stock._aggregation_type, stock._class_weights
+        )
+
+
+class HistogramCombiner(_StockCombiner):
+    """Weighted labels, predictions and rows per score bucket: TFMA's source of its own AUC."""
 
     def __init__(self, key: Any, stock: calibration_histogram._CalibrationHistogramCombiner):
         super().__init__(key, stock)
@@ -123,7 +143,7 @@ class HistogramCombiner(RowsCombiner):
         return {self._key: accumulator}
 
 
-class _ArrayCombiner(RowsCombiner):
+class _ArrayCombiner(_StockCombiner):
     """A combiner whose accumulator is an array of sums."""
 
     def merge_accumulators(self, accumulators: Iterable[np.ndarray]) -> np.ndarray:

@@ -22,6 +22,7 @@ from tensorflow_model_analysis.extractors import (
     labels_extractor,
 )
 from tensorflow_model_analysis.slicer import slicer_lib
+from tensorflow_model_analysis.utils import util
 from tfx_bsl.arrow import table_util
 
 from components.batched_evaluation.names import TAKES_ARRAYS, takes_arrays
@@ -47,7 +48,7 @@ def batched_extractors(
         eval_shared_model: As there.
         eval_config: As there.
         tensor_adapter_config: As there.
-        keep: Columns that metrics read, beside those that slices are made of.
+        keep: Columns of texts that metrics read, whether or not slices are made of them.
 
     Raises:
         ValueError: The EvalConfig asks for what needs single rows.
@@ -155,20 +156,23 @@ def split_by_slice(
 ) -> Iterator[dict[str, Any]]:
     """Yields an element for each slice of a batch.
 
-    Labels, predictions, weights and the columns that slices are made of, and those to ``keep``, become arrays over the
-    slice's rows; other features and the serialized examples are left behind; all else is handed on as it is.
+    Labels, predictions, weights and the columns that slices are made of become arrays over the slice's rows, and so do those
+    to ``keep``: a text in every row, empty where it has none. Other features and the serialized examples are left behind;
+    all else is handed on as it is.
 
     Raises:
-        ValueError: A label, weight or prediction is not one number in every row; there are too many slices.
+        ValueError: A label, weight or prediction is not one number in every row, or a column to ``keep`` has several values
+            in one; there are too many slices.
     """
     features = batch[constants.FEATURES_KEY]
     per_row = {key: _arrays(batch[key], key) for key in _PER_ROW if batch.get(key) is not None}
     columns = {name: features[name] for name in columns_of(specs) if features.get(name) is not None}
-    kept = {**columns, **{name: features[name] for name in keep if features.get(name) is not None}}
-    dense = {name: values.ravel() for name, values in kept.items() if _is_one_a_row(values)}
+    rows_of_batch = len(batch[constants.INPUT_KEY])
+    dense = {name: values.ravel() for name, values in columns.items() if _is_one_a_row(values)}
+    dense |= {name: _texts(features.get(name), rows_of_batch, name) for name in keep}
     dropped = {*per_row, constants.FEATURES_KEY, constants.INPUT_KEY, constants.ARROW_RECORD_BATCH_KEY}
     shared = {key: value for key, value in batch.items() if key not in dropped}
-    for key, rows in rows_by_slice(columns, len(batch[constants.INPUT_KEY]), specs, counter):
+    for key, rows in rows_by_slice(columns, rows_of_batch, specs, counter):
         element = {name: _take(values, rows) for name, values in per_row.items()}
         element[constants.FEATURES_KEY] = _take(dense, rows)
         element[constants.SLICE_KEY_TYPES_KEY] = slicer_lib.slice_keys_to_numpy_array([key])
@@ -187,6 +191,20 @@ def _arrays(values: Any, where: str) -> Any:
         received = f"shape {values.shape}" if isinstance(values, np.ndarray) else type(values).__name__
         raise ValueError(f"`{where}` should be one number in every row. Received: {received}")
     return values.ravel()
+
+
+def _texts(values: Any, rows: int, column: str) -> np.ndarray:
+    """The text of each row [n], empty where it has none, from a column as TFMA's features extractor gives it."""
+    if values is None:
+        return np.full(rows, b"", object)
+    split = [row["value"] for row in util.split_extracts({"value": values})]
+    found = [np.ravel(getattr(value, "values", value)) for value in split]
+    several = next((value for value in found if len(value) > 1), None)
+    if several is not None or len(found) != rows:
+        raise ValueError(f"column `{column}` should hold one text, or none, in every row. Received: {several}")
+    # A row without a value may also come as one that is None.
+    texts = [value[0] if len(value) and value[0] is not None else b"" for value in found]
+    return np.array([text.encode() if isinstance(text, str) else text for text in texts], object)
 
 
 def _take(values: Any, rows: np.ndarray) -> Any:

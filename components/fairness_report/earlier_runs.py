@@ -42,7 +42,7 @@ def earlier_summaries(metadata: str, pipeline: str) -> tuple[list[dict[str, Any]
     for artifact in sorted(reports, key=lambda a: a.id):
         path = Path(artifact.uri, "summary.json")
         if path.is_file():
-            found.append(json.loads(path.read_text()))
+            found.append(json.loads(path.read_text(encoding="utf-8")))
         else:
             gone += 1
     return found, gone

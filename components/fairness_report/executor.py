@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from pathlib import Path
@@ -20,7 +21,7 @@ from components.fairness_report.model_card import model_card, render_model_card
 from components.fairness_report.page import render_page
 from components.fairness_report.page_data import page_data
 from components.fairness_report.settings import ReportSettings
-from components.fairness_report.summary import compose
+from components.fairness_report.summary import compose, evaluation_warnings
 
 PAGE, SUMMARY = "index.html", "summary.json"
 
@@ -48,6 +49,8 @@ class Executor(base_executor.BaseExecutor):
         settings = ReportSettings.model_validate_json(exec_properties["settings"])
         run_id = (self._context.pipeline_run_id if self._context else None) or ""
         run = read_inputs(settings, input_dict, run_id)
+        for warning in evaluation_warnings(run.primary):
+            logging.warning("%s", warning)
         report = artifact_utils.get_single_instance(output_dict["report"])
         with tempfile.TemporaryDirectory(prefix="fairness-report-") as scratch:
             summary = write_report(Path(scratch), run, exec_properties.get("metadata"), exec_properties.get("frontier"))

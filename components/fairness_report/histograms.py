@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.summary import WHO
 
-# Non-empty histogram cells that a page may hold; above, bins are joined. Each takes about six characters.
+# Non-empty histogram cells that a page may hold; above, cells are joined. Each takes about six characters.
 MAX_CELLS = 400_000
 
 
@@ -17,8 +15,9 @@ def histogram_data(run: RunInputs, max_cells: int = MAX_CELLS) -> dict[str, Any]
     """Score histograms per group key, task and model, groups in the order of ``rates_data``.
 
     Returns:
-        {key: {bins, tasks: {task: {who: [[bins of negatives, counts, bins of positives, counts] per group]}}}}. Bins are
-        joined until all keys together have at most ``max_cells`` non-empty cells, or none can be joined any more.
+        {key: {task: {who: {thresholds, groups: [[cells of negatives, counts, cells of positives, counts] per group]}}}}. The
+        rows above threshold i, which is one of those that the slider stops at, are those of the cells behind i. Cells are
+        joined until all keys together have at most ``max_cells`` that hold rows, or none can be joined any more.
     """
     result: dict[str, Any] = {}
     for step in (1, 2, 5, 10, 20, 50):
@@ -29,31 +28,41 @@ def histogram_data(run: RunInputs, max_cells: int = MAX_CELLS) -> dict[str, Any]
 
 
 def _histograms(details: dict[str, Any], step: int) -> dict[str, Any]:
-    step = step if details["bins"] % step == 0 else 1
     tasks: dict[str, Any] = {}
     for task, models in details["tasks"].items():
         groups = list(models[CANDIDATE]["rates"]["fpr"])
+        found = {who: details["histograms"][task][model] for who, model in WHO.items()}
         tasks[task] = {
-            who: [
-                [part for label in ("0", "1") for part in _joined(details["histograms"][g][task][model][label], step)]
-                for g in groups
-            ]
-            for who, model in WHO.items()
+            who: {
+                "thresholds": _thresholds(histogram["thresholds"], step),
+                "groups": [
+                    [part for label in ("0", "1") for part in _joined(histogram["groups"][group][label], step)]
+                    for group in groups
+                ],
+            }
+            for who, histogram in found.items()
         }
-    return {"bins": details["bins"] // step, "tasks": tasks}
+    return tasks
+
+
+def _thresholds(thresholds: list[float], step: int) -> list[float]:
+    """The upper end of each joined cell; the first cell, of the score 0, stays."""
+    kept = thresholds[:-1:step]
+    return [*kept, thresholds[-1]]
 
 
 def _joined(histogram: list[list[int]], step: int) -> list[list[int]]:
-    if step == 1 or not histogram[0]:
-        return histogram
-    cells, where = np.unique(np.asarray(histogram[0]) // step, return_inverse=True)
-    return [cells.tolist(), np.bincount(where, weights=histogram[1]).astype(int).tolist()]
+    joined: dict[int, int] = {}
+    for cell, count in zip(*histogram, strict=True):
+        position = -(-cell // step)
+        joined[position] = joined.get(position, 0) + count
+    return [list(joined), list(joined.values())]
 
 
-def _cells(found: dict[str, Any]) -> int:
+def _cells(tasks: dict[str, Any]) -> int:
     return sum(
         len(group[0]) + len(group[2])
-        for models in found["tasks"].values()
-        for groups in models.values()
-        for group in groups
+        for models in tasks.values()
+        for found in models.values()
+        for group in found["groups"]
     )

@@ -72,14 +72,16 @@ def render_page(data: PageData, summary: Mapping[str, Any]) -> str:
     """
     # The markup of a script element may not be closed by what stands in it; a regular expression's `\/` is `/`.
     library = re.sub(r"</(script)", r"<\\/\1", components_script(), flags=re.IGNORECASE)
-    script = "\n".join(["'use strict';", "(() => {", *((FOLDER / name).read_text() for name in SCRIPTS), "})();"])
+    script = "\n".join(
+        ["'use strict';", "(() => {", *((FOLDER / name).read_text(encoding="utf-8") for name in SCRIPTS), "})();"]
+    )
     return (
         environment()
         .get_template("index.html.j2")
         .render(
             main=data.main,
             summary=summary,
-            style=Markup("\n".join((FOLDER / name).read_text() for name in STYLES)),
+            style=Markup("\n".join((FOLDER / name).read_text(encoding="utf-8") for name in STYLES)),
             script=Markup(script),
             library=Markup(library),
             policy=content_policy([script, library]),

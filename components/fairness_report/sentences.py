@@ -154,7 +154,12 @@ def worst_parts(
                 ("figure", f"{worst['of']:,}"), ("text", f" {worst['side'] or 'rows'}")]  # fmt: skip
     return [("text", "AUC "), value, ("text", _AUCS[worst["side"]]), *(limit or []), ("text", ", from "),
             ("figure", f"{worst['negatives']:,}"), ("text", " negatives and "), ("figure", f"{worst['positives']:,}"),
-            ("text", " positives")]  # fmt: skip
+            ("text", " positives"), *_open(worst)]  # fmt: skip
+
+
+def _open(worst: Details) -> Sentence:
+    """What the bins of its scores leave open of an AUC that has an interval."""
+    return [("text", f"; {worst['reason']}")] if worst["reason"] and worst["lower"] is not None else []
 
 
 def _tasks(before: str, tasks: list[str]) -> Sentence:

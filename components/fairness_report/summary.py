@@ -21,14 +21,13 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-from components.fairness_report.auc import auc_estimate
-from components.fairness_report.inputs import RunInputs, SliceMetrics, double
+from components.fairness_report.inputs import RunInputs
 from components.fairness_report.sentences import bound_sentence, plain
 from components.tradeoff_metrics.accumulator import MODELS
 from components.tradeoff_metrics.bounds import BoundResult
+from components.tradeoff_metrics.evidence import lone_rows_sentence
 from components.tradeoff_metrics.transfer import harmed
 from components.tradeoff_metrics.worst import METRICS
-from models.features import group_key
 
 CANDIDATE, BASELINE = MODELS
 WHO = {"baseline": BASELINE, "model": CANDIDATE}
@@ -54,7 +53,7 @@ def compose(run: RunInputs) -> dict[str, Any]:
         "negative_transfer": dict(zip(("surely", "possibly"), harmed(run.primary), strict=True)),
         "tasks": {task: _task(task, run) for task in tasks},
         "target_gap": run.training[CANDIDATE].get("target_gap", {}),
-        "warnings": run.counts["warnings"],
+        "warnings": [*run.log_counts["warnings"], *run.counts["warnings"], *evaluation_warnings(run.primary)],
         "settings": run.settings.run,
     }
 
@@ -98,6 +97,16 @@ def left_out(log_counts: dict[str, Any]) -> list[str]:
     return sentences
 
 
+def evaluation_warnings(details: dict[str, Any]) -> list[str]:
+    """Sentences on what the evaluation met in the test rows.
+
+    Args:
+        details: Of the primary group key.
+    """
+    lone = details["lone_rows"]
+    return [lone_rows_sentence(lone, details["rows"], details["cluster"])] if lone else []
+
+
 def estimate(detail: dict[str, Any]) -> dict[str, Any]:
     """{value, interval, reason} from the details' {value, lower, upper, reason}."""
     ends = [detail["lower"], detail["upper"]]
@@ -120,7 +129,7 @@ def _task(task: str, run: RunInputs) -> dict[str, Any]:
         "error": triple("error"),
         "fpr_gap": triple("fpr_gap"),
         "tpr_gap": triple("tpr_gap"),
-        "auc": {who: _overall_auc(task, model, run) for who, model in WHO.items()},
+        "auc": {who: _auc(run.primary["tasks"][task][model]["auc"]["all"]) for who, model in WHO.items()},
         "error_difference": {"model": estimate(values[f"error_difference/{task}"])},
         **_worst(task, run.primary),
         "worst": {key: _worst(task, details) for key, details in run.details.items() if details is not run.primary},
@@ -143,62 +152,15 @@ def _groups(task: str, key: str, run: RunInputs) -> dict[str, Any]:
     details = run.details[key]
     result: dict[str, Any] = {}
     for who, model in WHO.items():
-        aucs = _aucs(run.slices[model], task, key)
         for rate, groups in details["tasks"][task][model]["rates"].items():
             for group, detail in groups.items():
                 cell = result.setdefault(group, {"rows": details["group_rows"][group]}).setdefault(who, {})
                 cell[rate] = estimate(detail) | {"count": detail["count"], "of": detail["of"]}
         for group, cells in result.items():
-            histogram = details["histograms"][group][task][model]
-            effects = details["tasks"][task][model]["design_effects"]
-            cells[who]["auc"] = auc_estimate(
-                aucs.get(group, math.nan),
-                histogram["0"],
-                histogram["1"],
-                details["bins"],
-                _quantile(details),
-                (effects["fpr"]["groups"][group], effects["tpr"]["groups"][group]),
-            )
+            cells[who]["auc"] = _auc(details["tasks"][task][model]["auc"]["groups"][group])
     return result
 
 
-def _aucs(slices: SliceMetrics, task: str, key: str) -> dict[str, float]:
-    """AUC by value of a group key."""
-    result = {}
-    for slice_key, outputs in slices:
-        if len(slice_key) == 1 and slice_key[0][0] == group_key(key):
-            result[_text(slice_key[0][1])] = double(outputs[task][""].get("auc"))
-    return result
-
-
-def _overall_auc(task: str, model: str, run: RunInputs) -> dict[str, Any]:
-    """AUC over all rows, groups summed for its interval."""
-    value = next(double(outputs[task][""].get("auc")) for slice_key, outputs in run.slices[model] if slice_key == ())
-    histograms = [group[task][model] for group in run.primary["histograms"].values()]
-    negatives, positives = (_summed([histogram[label] for histogram in histograms]) for label in ("0", "1"))
-    effects = run.primary["tasks"][task][model]["design_effects"]
-    return auc_estimate(
-        value,
-        negatives,
-        positives,
-        run.primary["bins"],
-        _quantile(run.primary),
-        (effects["fpr"]["all"], effects["tpr"]["all"]),
-    )
-
-
-def _quantile(details: dict[str, Any]) -> float:
-    return math.inf if details["quantile"] is None else details["quantile"]
-
-
-def _summed(histograms: list[list[list[int]]]) -> list[list[int]]:
-    """One histogram of several."""
-    sums: dict[int, int] = {}
-    for bins, counts in histograms:
-        for cell, number in zip(bins, counts, strict=True):
-            sums[cell] = sums.get(cell, 0) + number
-    return [list(sums), list(sums.values())]
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+def _auc(detail: dict[str, Any]) -> dict[str, Any]:
+    """An AUC with the number of rows behind it."""
+    return estimate(detail) | {"of": detail["negatives"] + detail["positives"]}

@@ -1,11 +1,13 @@
 """The mergeable accumulator that every group metric is read from.
 
 Per value of one group key it holds the second moments of each row's 0/1 indicators over all tasks and both models, and
-score histograms. Counts are the diagonal of the moments (an indicator is its own square), so rates, gaps, ratios and
-their intervals, which must respect that candidate, baseline and tasks share rows, all come from here.
+score histograms, from which AUCs come (`score_histogram.py`). Counts are the diagonal of the moments (an indicator is its
+own square), so rates, gaps, ratios and their intervals, which must respect that candidate, baseline and tasks share rows,
+all come from here.
 
 Where rows come in clusters, such as the impressions of one user, it holds the indicators' sums per block of clusters too:
-a cluster lies in one block whatever the sharding, so blocks are independent where rows are not.
+a cluster lies in one block whatever the sharding, so blocks are independent where rows are not. A row of no known cluster
+is a cluster of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +17,9 @@ from typing import Any, Optional
 
 import numpy as np
 import pandas as pd
+
+from components.tradeoff_metrics.group_aucs import owner
+from components.tradeoff_metrics.score_histogram import ScoreHistogram
 
 CANDIDATE, BASELINE = 0, 1
 MODELS = ("candidate", "baseline")
@@ -32,7 +37,7 @@ MAX_GROUPS = 2000
 BLOCKS = 256
 
 # Arrays that are mostly 0, and pickled as such.
-_SPARSE = ("moments", "histogram", "block_sums")
+_SPARSE = ("moments", "block_sums")
 
 
 class GroupAccumulator:
@@ -44,11 +49,12 @@ class GroupAccumulator:
         groups: Values met so far, in the order of the arrays' group axis.
         rows: Rows per group [G], whether or not a label is known.
         moments: Σ x xᵀ over the rows of a group [G, 6T, 6T], x the row's indicators.
-        histogram: Known rows per score bin [G, 2 models, T, 2 labels, bins].
+        histograms: Known rows by score, of each model and task [2][T]; their owners are a group's labels.
         block_sums: Σ x over the rows of a group in a block [G, blocks, 6T]; no block without clusters.
+        lone_rows: Rows whose cluster is not known.
     """
 
-    def __init__(self, tasks: Sequence[str], thresholds: np.ndarray, bins: int = 1000, blocks: int = 0):
+    def __init__(self, tasks: Sequence[str], thresholds: np.ndarray, blocks: int = 0):
         thresholds = np.array(thresholds, np.float64)
         if thresholds.shape != (2, len(tasks)) or not np.isfinite(thresholds).all():
             raise ValueError(
@@ -57,18 +63,18 @@ class GroupAccumulator:
             )
         self.tasks = tuple(tasks)
         self.thresholds = thresholds
-        self.bins = bins
         self.blocks = blocks
         self.groups: list[str] = []
         self._index: dict[str, int] = {}
-        self.rows, self.moments, self.histogram, self.block_sums = self._zeros(0)
+        self.lone_rows = 0
+        self.histograms = [[ScoreHistogram() for _ in self.tasks] for _ in MODELS]
+        self.rows, self.moments, self.block_sums = self._zeros(0)
 
-    def _zeros(self, groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        width, tasks = INDICATORS * len(self.tasks), len(self.tasks)
+    def _zeros(self, groups: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        width = INDICATORS * len(self.tasks)
         return (
             np.zeros(groups, np.int64),
             np.zeros((groups, width, width), np.int64),
-            np.zeros((groups, 2, tasks, 2, self.bins), np.int64),
             np.zeros((groups, self.blocks, width), np.int64),
         )
 
@@ -79,6 +85,7 @@ class GroupAccumulator:
         scores: np.ndarray,
         group: np.ndarray,
         block: Optional[np.ndarray] = None,
+        lone: Optional[np.ndarray] = None,
     ) -> None:
         """Adds rows.
 
@@ -88,6 +95,7 @@ class GroupAccumulator:
             scores: Probabilities of candidate and baseline [2, n, T].
             group: Value of the group key per row [n], text, or UTF-8 in bytes.
             block: Block of the row's cluster, an integer below ``blocks`` [n]; None where there are no blocks.
+            lone: Whether the row's cluster is not known, bool [n]; None where all are.
 
         Raises:
             ValueError: Shapes do not fit; a known label or ``known`` is neither 0 nor 1; a score is not in [0, 1].
@@ -100,18 +108,16 @@ class GroupAccumulator:
         positive = known & (labels == 1)
         negative = known & ~positive
         indicators = self._indicators(negative, positive, scores)
-        cells = self._cells(positive, scores)
         inverse, values = pd.factorize(np.asarray(group, dtype=object))
         self._refuse(inverse < 0, np.asarray(group, dtype=object), "a row's group should be a text")
         index = self._indices([v.decode() if isinstance(v, bytes) else str(v) for v in values])
+        self._count_scores(np.asarray(index)[inverse], positive, known, scores)
+        self.lone_rows += 0 if lone is None else int(np.count_nonzero(lone))
         order = np.argsort(inverse, kind="stable")
         for position, rows in enumerate(np.split(order, np.cumsum(np.bincount(inverse))[:-1])):
             g, x = index[position], indicators[rows]
             self.rows[g] += len(rows)
             self.moments[g] += (x.T @ x).astype(np.int64)
-            where = np.broadcast_to(known[rows], (2, len(rows), len(self.tasks)))
-            counts = np.bincount(cells[:, rows][where], minlength=self.histogram[g].size)
-            self.histogram[g] += counts.reshape(self.histogram[g].shape)
             if block is not None:
                 self.block_sums[g] += self._block_sums(block[rows], x)
 
@@ -130,12 +136,12 @@ class GroupAccumulator:
             result[..., FALSE_NEGATIVE[model]] = positive & ~above[model]
         return result.reshape(len(negative), -1)
 
-    def _cells(self, positive: np.ndarray, scores: np.ndarray) -> np.ndarray:
-        """Flat index into one group's histogram [2, n, T]."""
-        bins = np.minimum((scores.astype(np.float64) * self.bins).astype(np.int64), self.bins - 1)
-        model = np.arange(2)[:, None, None]
-        task = np.arange(len(self.tasks))[None, None, :]
-        return ((model * len(self.tasks) + task) * 2 + positive) * self.bins + bins
+    def _count_scores(self, group: np.ndarray, positive: np.ndarray, known: np.ndarray, scores: np.ndarray) -> None:
+        for t in range(len(self.tasks)):
+            rows = known[:, t]
+            owners = owner(group[rows], positive[rows, t])
+            for model, histograms in enumerate(self.histograms):
+                histograms[t].add(owners, scores[model, rows, t])
 
     def _indices(self, values: list[str]) -> list[int]:
         new = [value for value in values if value not in self._index]
@@ -149,8 +155,8 @@ class GroupAccumulator:
                 self._index[value] = len(self.groups)
                 self.groups.append(value)
             grown = self._zeros(len(new))
-            standing = (self.rows, self.moments, self.histogram, self.block_sums)
-            self.rows, self.moments, self.histogram, self.block_sums = (
+            standing = (self.rows, self.moments, self.block_sums)
+            self.rows, self.moments, self.block_sums = (
                 np.concatenate([old, zeros]) for old, zeros in zip(standing, grown, strict=True)
             )
         return [self._index[value] for value in values]
@@ -159,19 +165,22 @@ class GroupAccumulator:
         """Adds what ``other`` holds; the order of merges does not change the result.
 
         Raises:
-            ValueError: The two were made for different tasks, thresholds, bins or blocks.
+            ValueError: The two were made for different tasks, thresholds or blocks.
         """
-        made, others = ((one.tasks, one.bins, one.blocks, np.asarray(one.thresholds).tolist()) for one in (self, other))
+        made, others = ((one.tasks, one.blocks, np.asarray(one.thresholds).tolist()) for one in (self, other))
         if made != others:
             raise ValueError(
-                "accumulators of the same tasks, bins, blocks and thresholds can be merged. "
-                f"Received: {made} and {others}"
+                f"accumulators of the same tasks, blocks and thresholds can be merged. Received: {made} and {others}"
             )
         index = self._indices(other.groups)
         self.rows[index] += other.rows
         self.moments[index] += other.moments
-        self.histogram[index] += other.histogram
         self.block_sums[index] += other.block_sums
+        self.lone_rows += other.lone_rows
+        owners = owner(np.asarray(index, np.int64)[:, None], np.arange(2)).ravel()
+        for mine, others_of_model in zip(self.histograms, other.histograms, strict=True):
+            for histogram, added in zip(mine, others_of_model, strict=True):
+                histogram.merge(added, owners)
 
     def ordered(self, last: str = "") -> list[int]:
         """Positions of the groups by name, the group ``last`` at the end: equal whatever order rows came in."""
@@ -210,7 +219,7 @@ class GroupAccumulator:
             raise ValueError(f"{expected}. Received: {values[wrong][0]} ({int(wrong.sum())} of {len(wrong)} rows)")
 
     def __getstate__(self) -> dict[str, Any]:
-        """Non-zero cells only: most score bins of most groups are empty."""
+        """Non-zero cells only: most tasks and blocks of small groups are empty."""
         state = self.__dict__.copy()
         for name in _SPARSE:
             array = state[name]

@@ -1,16 +1,18 @@
 """Reads what the metrics left in an evaluation: values and details of the overall slice.
 
 Details of a group key (JSON, compressed, as the bytes value of ``tradeoff_details[@group]``; None stands for NaN):
-    group, primary, confidence, quantile (None: infinite), min_count, cluster, bins, rows, group_rows {group: rows},
-    thresholds {model: {task: number}}
+    group, primary, confidence, quantile (None: infinite), min_count, cluster, lone_rows (without a value of it), rows,
+    group_rows {group: rows}, thresholds {model: {task: number}}
     values {metric name: {value, lower, upper, reason}}
     tasks {task: {model: {
         rates {fpr|tpr|error: {group: {value, lower, upper, reason, count, of}}},
         gaps {fpr|tpr: {value, lower, upper, reason, highest, lowest, left_out, holds_zero}},
+        auc {all, groups {group}: {value, lower, upper, reason, negatives, positives}},
         worst {worst_group_error|worst_group_auc|worst_cell_error|worst_cell_auc: {value, lower, upper, reason, group, side,
             left_out [[group, side]], and count, of (errors) or negatives, positives (AUCs)}},
         design_effects {fpr|tpr: {all, groups {group: effect}}}}}}
-    histograms {group: {task: {model: {"0"|"1": [bins, counts]}}}}
+    histograms {task: {model: {thresholds, groups {group: {"0"|"1": [cells, counts]}}}}}: cell i holds the scores above
+        threshold i − 1, up to and with threshold i
 """
 
 from __future__ import annotations

@@ -53,6 +53,20 @@ def sentence(result: BoundResult, details: Details) -> str:
     return f"{what} is {shown}{interval}{compares} {relation} the bound {limit}{_evidence(bound, details)}"
 
 
+def lone_rows_sentence(lone: int, rows: int, cluster: str) -> str:
+    """What to know of test rows that have no value of the column that names clusters.
+
+    Args:
+        lone: Their number.
+        rows: Number of all test rows.
+        cluster: The column.
+    """
+    return (
+        f"{lone:,} of {rows:,} test rows have no `{cluster}` (`evaluation.cluster`): intervals take each of them as "
+        "independent of all others."
+    )
+
+
 def _form(value: float, more: int) -> str:
     return f"{value:.{4 + more}g}"
 
@@ -130,7 +144,7 @@ def _worst(worst: Details) -> str:
         rows = f"{worst['negatives']} negatives, {worst['positives']} positives"
         evidence = f": `{worst['group']}` {worst['value']:.4g}"
         evidence += f", {AUC_SIDES[worst['side']]}" if worst["side"] else ""
-        evidence += f" ({rows})"
+        evidence += f" ({rows})" + (f"; {worst['reason']}" if worst["reason"] and worst["lower"] is not None else "")
     left_out = [f"`{group}`" + (f" {side}" if side else "") for group, side in worst["left_out"]]
     return evidence + (f"; too few rows: {', '.join(left_out)}" if left_out else "")
 

@@ -31,17 +31,16 @@ class TradeoffCombiner(beam.CombineFn):
         groups: Sequence[str],
         model_name: str,
         *,
-        bins: int,
         cluster: Optional[str] = None,
         **options: Any,
     ):
         self._tasks, self._groups, self._model_name = list(tasks), list(groups), model_name
-        self._bins, self._cluster = bins, cluster
+        self._cluster = cluster
         self._options = options
 
     def create_accumulator(self) -> TradeoffRows:
         """An empty accumulator."""
-        return TradeoffRows(self._tasks, self._groups, self._bins, clustered=self._cluster is not None)
+        return TradeoffRows(self._tasks, self._groups, clustered=self._cluster is not None)
 
     def add_input(self, accumulator: TradeoffRows, element: tuple) -> TradeoffRows:
         """Adds what the preprocessor made of one element."""
@@ -108,7 +107,7 @@ class FairnessTradeoff(metric_types.Metric):
             groups: Group names, the primary one first.
             code: Hash of the source that computes the metric. Not read: it makes the EvalConfig, and so TFX's cache key,
                 change with the code.
-            bins: Of the score histograms.
+            bins: The most cells of a score histogram in the details. No other figure depends on it.
             confidence: Of the intervals.
             min_count: Rows that a group or cell needs to enter a gap or to be the worst.
             cluster: Column whose equal values mark rows that are not independent of each other; None takes all rows as
@@ -151,7 +150,7 @@ def _computations(
         keys=[tradeoff_key(key, candidates[0]) for key in all_keys(tasks, groups)],
         preprocessors=[RowPreprocessor(tasks, groups, candidates[0], baseline_spec.name, cluster)],
         combiner=TradeoffCombiner(
-            tasks, groups, candidates[0], bins=bins, cluster=cluster, confidence=confidence, min_count=min_count
+            tasks, groups, candidates[0], cluster=cluster, confidence=confidence, min_count=min_count, bins=bins
         ),
     )
     return [computation]

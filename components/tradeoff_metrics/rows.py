@@ -23,11 +23,11 @@ class TradeoffRows:
 
     ``add`` takes one row or many: a block [4T, n] (labels, weights, candidate's and baseline's scores, tasks within each)
     with the group values [n] of each key and, where rows are clustered, the values [n] of the column that names the
-    clusters behind them.
+    clusters behind them, empty where a row has none.
     """
 
-    def __init__(self, tasks: Sequence[str], groups: Sequence[str], bins: int, clustered: bool = False):
-        self.tasks, self.groups, self.bins = tuple(tasks), tuple(groups), bins
+    def __init__(self, tasks: Sequence[str], groups: Sequence[str], clustered: bool = False):
+        self.tasks, self.groups = tuple(tasks), tuple(groups)
         self.blocks = BLOCKS if clustered else 0
         self.thresholds: Optional[np.ndarray] = None
         self.accumulators: dict[str, GroupAccumulator] = {}
@@ -42,9 +42,7 @@ class TradeoffRows:
         """Adds rows, scored by models with the given decision thresholds [2, T]."""
         if self.thresholds is None:
             self.thresholds = thresholds
-            self.accumulators = {
-                group: GroupAccumulator(self.tasks, thresholds, self.bins, self.blocks) for group in self.groups
-            }
+            self.accumulators = {group: GroupAccumulator(self.tasks, thresholds, self.blocks) for group in self.groups}
         elif thresholds is not self.thresholds and not np.array_equal(thresholds, self.thresholds):
             raise ValueError(
                 "decision thresholds should be the same in all rows. "
@@ -63,9 +61,11 @@ class TradeoffRows:
         labels, known, candidate, baseline = np.concatenate(self._blocks, axis=1).reshape(4, len(self.tasks), -1)
         scores = np.stack([candidate.T, baseline.T])
         columns = [np.concatenate(parts) for parts in zip(*self._values, strict=True)]
-        block = block_of(columns[-1], self.blocks) if self.blocks else None
-        for values, group in zip(columns, self.groups, strict=False):
-            self.accumulators[group].add_batch(labels.T, known.T, scores, values, block)
+        groups, block, lone = columns[: len(self.groups)], None, None
+        if self.blocks:
+            block, lone = blocks_of(columns[-1], self.blocks, labels.T, known.T, scores, groups)
+        for values, group in zip(groups, self.groups, strict=True):
+            self.accumulators[group].add_batch(labels.T, known.T, scores, values, block, lone)
         self._clear()
 
     def merge(self, other: TradeoffRows) -> None:
@@ -90,6 +90,50 @@ def block_of(clusters: np.ndarray, blocks: int) -> np.ndarray:
     return (pd.util.hash_array(clusters.astype(object), categorize=True) % blocks).astype(np.int64)
 
 
+def blocks_of(
+    clusters: np.ndarray,
+    blocks: int,
+    labels: np.ndarray,
+    known: np.ndarray,
+    scores: np.ndarray,
+    groups: Sequence[np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The block of each row, and whether its cluster is not known.
+
+    A row without a cluster is one of its own. Its block follows from what is known of it, so that neither order nor sharding
+    matter; rows that are alike in all of that share a block, which can only widen an interval.
+
+    Args:
+        clusters: Texts, empty where there is none [n].
+        blocks: Number of blocks.
+        labels: [n, T], of no meaning where ``known`` is 0.
+        known: [n, T].
+        scores: Of candidate and baseline [2, n, T].
+        groups: Values of each group key [n].
+
+    Returns:
+        int64 below ``blocks`` [n], and bool [n].
+    """
+    lone = (clusters == b"") | (clusters == "")
+    block = block_of(clusters, blocks)
+    if lone.any():
+        weights = np.asarray(known, np.float64)[lone]
+        numbers = [weights, weights * labels[lone], *np.asarray(scores, np.float64)[:, lone]]
+        # A negative zero has other bits than zero.
+        columns = [column + 0.0 for part in numbers for column in part.T]
+        texts = [pd.util.hash_array(values[lone].astype(object), categorize=True) for values in groups]
+        block[lone] = _mixed([*map(pd.util.hash_array, columns), *texts]) % blocks
+    return block, lone
+
+
+def _mixed(hashes: Sequence[np.ndarray]) -> np.ndarray:
+    """One hash of several, each uint64 [n]."""
+    result = np.zeros(len(hashes[0]), np.uint64)
+    for part in hashes:
+        result = pd.util.hash_array(result * np.uint64(0x9E3779B97F4A7C15) + part)
+    return result
+
+
 class RowPreprocessor(metric_types.Preprocessor):
     """Turns TFMA's extracts into the arrays that ``TradeoffRows.add`` takes: once a row, before slices multiply it."""
 
@@ -102,8 +146,9 @@ class RowPreprocessor(metric_types.Preprocessor):
         cluster: Optional[str] = None,
     ):
         columns = [*map(group_key, groups), *([cluster] if cluster is not None else [])]
+        self._cluster = cluster
         super().__init__(name=f"tradeoff_rows:{candidate}:{baseline}:{','.join(tasks)}:{','.join(columns)}")
-        self._tasks, self._columns = list(tasks), columns
+        self._tasks, self._groups = list(tasks), list(map(group_key, groups))
         self._models = (candidate, baseline)
         self._last: tuple[Any, np.ndarray] = (None, np.empty(0))
 
@@ -120,8 +165,10 @@ class RowPreprocessor(metric_types.Preprocessor):
                 for task in self._tasks
             ),
         ]
-        values = [self._texts(row.features.get(column), column) for column in self._columns]
+        values = [self._texts(row.features.get(column), column) for column in self._groups]
         n = len(values[0])
+        if self._cluster is not None:
+            values.append(self._clusters(row.features.get(self._cluster), n))
         arrays = []
         for value, what, task in sources:
             array = np.ravel(value) if isinstance(value, (np.ndarray, float, int)) else np.empty(0)
@@ -135,6 +182,14 @@ class RowPreprocessor(metric_types.Preprocessor):
     def _texts(value: Any, column: str) -> np.ndarray:
         if not isinstance(value, np.ndarray) or value.size == 0:
             raise ValueError(f"column `{column}` should hold a text in every row. Received: {value}")
+        return value.ravel()
+
+    def _clusters(self, value: Any, rows: int) -> np.ndarray:
+        """The values of the column that names clusters, empty where a row has none."""
+        if value is None or (rows == 1 and not np.size(getattr(value, "values", value))):
+            return np.full(rows, b"", object)
+        if not isinstance(value, np.ndarray) or value.size != rows:
+            raise ValueError(f"column `{self._cluster}` should hold one text, or none, in every row. Received: {value}")
         return value.ravel()
 
     def _thresholds(self, extracts: dict[str, Any]) -> np.ndarray:

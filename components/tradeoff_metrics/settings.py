@@ -21,7 +21,9 @@ class EvaluationSettings(Settings):
     worst cell (AUC: negatives and positives each).
     Each of ``slices`` is a list of columns that are crossed, such as ``[group/gender, country]``. ``cluster`` is the column
     whose equal values mark rows that are not independent, such as a user's id: intervals then come from resampling its
-    values and not rows. ``batched`` sums arrays of rows where TFMA walks them one by one; the figures are the same.
+    values and not rows; a row without a value is a cluster of its own. ``histogram_bins`` is how many steps the report's
+    threshold slider has at most, for each task and model; AUCs do not depend on it. ``batched`` sums arrays of rows where
+    TFMA walks them one by one; the figures are the same.
     """
 
     fairness_thresholds: tuple[float, ...] = Field((0.25, 0.5, 0.75), min_length=1)

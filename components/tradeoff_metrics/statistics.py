@@ -28,6 +28,8 @@ from components.tradeoff_metrics.accumulator import (
     POSITIVE,
     GroupAccumulator,
 )
+from components.tradeoff_metrics.auc import AUCs, auc_interval
+from components.tradeoff_metrics.group_aucs import BNSP, BPSN, SUBGROUP, group_aucs, overall_auc
 from components.tradeoff_metrics.sampling import ClusteredRows, IndependentRows, Sampling
 from models.features import UNKNOWN_GROUP
 
@@ -37,7 +39,11 @@ ROWS = {"fpr": "negatives", "tpr": "positives", "fnr": "positives", "error": "ro
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and its interval. ``reason`` says why the value is undefined (NaN) or the interval unbounded (NaN)."""
+    """A value and its interval.
+
+    ``reason`` says why the value is undefined (NaN) or the interval unbounded (NaN). An AUC that has both may have one too:
+    what the bins of its scores leave open.
+    """
 
     value: float = math.nan
     lower: float = math.nan
@@ -120,6 +126,7 @@ class TradeoffStatistics:
         self.z = self._sampling.quantile(confidence)
         self._joint_quantile = self._sampling.joint_quantile(confidence, len(self.tasks))
         self._effects: dict[tuple[Kind, int], tuple[np.ndarray, np.ndarray]] = {}
+        self._aucs: dict[tuple[int, int], dict[str, AUCs]] = {}
 
     def counts(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
         """Numerators and denominators of a rate per group and task [G, T], "unknown" left out."""
@@ -127,9 +134,41 @@ class TradeoffStatistics:
         sums = self._sums[: len(self.groups)]
         return sums @ a, sums @ b
 
-    def histograms(self, model: int, task: int) -> np.ndarray:
-        """Known rows per group, label and score bin [G, 2, bins], "unknown" left out."""
-        return self._accumulator.histogram[self._order[: len(self.groups)], model, task]
+    def aucs(self, model: int, task: int) -> dict[str, AUCs]:
+        """Side → the AUC of each group, "unknown" left out; sides are those of ``group_aucs``."""
+        if (model, task) not in self._aucs:
+            named = np.array(self._order[: len(self.groups)], np.int64)
+            self._aucs[model, task] = group_aucs(self._accumulator.histograms[model][task].scores(), named)
+        return self._aucs[model, task]
+
+    def auc(self, model: int, task: int, group: Optional[int] = None, side: str = SUBGROUP) -> tuple[Estimate, AUCs]:
+        """An AUC with DeLong's interval, and the rows behind it.
+
+        Design effects of the false positive and true positive rate stand in for those of the variance that negatives and
+        positives bring: like an AUC, they are means over a label's rows of a function that rises with the score. A rate
+        shows less of what a cluster's scores share than the scores themselves do, so the interval stays somewhat narrow:
+        where clusters share half of their scores' variance and all rows of one have one label, 95 % intervals held the truth
+        in 87 % of samples, and in 59 % without the effects. Rows of other groups take the effect over all rows.
+
+        Args:
+            model: Candidate or baseline.
+            task: Its position.
+            group: Position of the group; None takes all rows, "unknown" included.
+            side: What of the group.
+        """
+        if group is None:
+            found = overall_auc(self._accumulator.histograms[model][task].scores()).at(0)
+        else:
+            found = self.aucs(model, task)[side].at(group)
+        if math.isnan(found.value):
+            return Estimate(reason="no negatives" if not found.rows[0] else "no positives"), found
+        effects = []
+        for kind, outside in (("fpr", side == BNSP), ("tpr", side == BPSN)):
+            each, pooled = self.design_effects(kind, model)  # type: ignore[arg-type]
+            effects.append(pooled[task] if outside or group is None else each[group, task])
+        variance = float(np.dot(effects, found.variance))
+        ends, reason = auc_interval(float(found.value), variance, self.z, float(found.open))
+        return Estimate(float(found.value), *ends, reason), found
 
     def gaps(self, kind: Kind, model: int) -> list[Gap]:
         """The gap of each task."""

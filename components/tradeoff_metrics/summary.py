@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-import numpy as np
-
 from components.tradeoff_metrics.accumulator import BASELINE, CANDIDATE, MODELS, GroupAccumulator
+from components.tradeoff_metrics.auc import AUCs
+from components.tradeoff_metrics.group_aucs import owner
 from components.tradeoff_metrics.names import MetricName
+from components.tradeoff_metrics.shown_histogram import shown_scores
 from components.tradeoff_metrics.statistics import Estimate, Kind, TradeoffStatistics
 from components.tradeoff_metrics.transfer import delta_p, negative_transfer_count
 from components.tradeoff_metrics.worst import METRICS, Worst, worst_of
@@ -63,6 +64,7 @@ def summarise(
     confidence: float = 0.95,
     min_count: int = 1,
     cluster: Optional[str] = None,
+    bins: int = 1000,
 ) -> tuple[dict[MetricName, Estimate], dict[str, Any]]:
     """Values and details of one group key.
 
@@ -73,6 +75,7 @@ def summarise(
         confidence: Of intervals.
         min_count: Rows that a group or cell needs to enter a gap or to be the worst.
         cluster: Column that the accumulator's blocks are made of.
+        bins: The most cells of a score histogram in the details.
 
     Returns:
         Estimates by metric name, and the details: JSON-able, None for NaN (keys: `details.py`).
@@ -87,7 +90,7 @@ def summarise(
         "quantile": statistics.z if math.isfinite(statistics.z) else None,
         "min_count": min_count,
         "cluster": cluster,
-        "bins": accumulator.bins,
+        "lone_rows": accumulator.lone_rows,
         "rows": int(accumulator.rows.sum()),
         "group_rows": {
             accumulator.groups[g]: int(accumulator.rows[g]) for g in accumulator.ordered(last=UNKNOWN_GROUP)
@@ -98,7 +101,7 @@ def summarise(
         },
         "values": {str(key): _plain(estimate) for key, estimate in estimates.items()},
         "tasks": {task: _task_details(statistics, t, worst) for t, task in enumerate(statistics.tasks)},
-        "histograms": _histograms(accumulator),
+        "histograms": _histograms(accumulator, bins),
     }
     return estimates, details
 
@@ -113,6 +116,7 @@ def _task_details(statistics: TradeoffStatistics, task: int, worst: dict[int, Wo
         model: {
             "rates": {kind: _rates(statistics, kind, m, task) for kind in RATE_KINDS},
             "gaps": {kind: _gap(statistics, kind, m, task) for kind in GAP_KINDS},
+            "auc": _aucs(statistics, m, task),
             "worst": {metric: _worst(statistics, metric, found[task]) for metric, found in worst[m].items()},
             "design_effects": {kind: _effects(statistics, kind, m, task) for kind in GAP_KINDS},
         }
@@ -157,20 +161,28 @@ def _effects(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) 
     return {"all": float(pooled[task]), "groups": groups}
 
 
-def _histograms(accumulator: GroupAccumulator) -> dict[str, Any]:
-    """group → task → model → label "0"/"1" → [bins that hold rows, their counts]; "unknown" included."""
-    result: dict[str, Any] = {}
-    for g in accumulator.ordered(last=UNKNOWN_GROUP):
-        result[accumulator.groups[g]] = {
-            task: {
-                model: {str(label): _sparse(accumulator.histogram[g, m, t, label]) for label in (0, 1)}
-                for m, model in enumerate(MODELS)
+def _aucs(statistics: TradeoffStatistics, model: int, task: int) -> dict[str, Any]:
+    """The AUC over all rows and of each group, with the rows behind it."""
+    groups = {group: _auc(*statistics.auc(model, task, g)) for g, group in enumerate(statistics.groups)}
+    return {"all": _auc(*statistics.auc(model, task)), "groups": groups}
+
+
+def _auc(estimate: Estimate, found: AUCs) -> dict[str, Any]:
+    return _plain(estimate) | dict(zip(("negatives", "positives"), map(int, found.rows), strict=True))
+
+
+def _histograms(accumulator: GroupAccumulator, bins: int) -> dict[str, Any]:
+    """task → model → thresholds, and group → label "0"/"1" → [cells that hold rows, their counts]; "unknown" included."""
+    order = accumulator.ordered(last=UNKNOWN_GROUP)
+    result: dict[str, Any] = {task: {} for task in accumulator.tasks}
+    for m, model in enumerate(MODELS):
+        for t, task in enumerate(accumulator.tasks):
+            shown = shown_scores(accumulator.histograms[m][t].scores(), bins)
+            groups = {
+                accumulator.groups[g]: {
+                    str(label): list(shown.cells.get(int(owner(g, label)), ([], []))) for label in (0, 1)
+                }
+                for g in order
             }
-            for t, task in enumerate(accumulator.tasks)
-        }
+            result[task][model] = {"thresholds": shown.thresholds, "groups": groups}
     return result
-
-
-def _sparse(counts: np.ndarray) -> list[list[int]]:
-    bins = np.flatnonzero(counts)
-    return [bins.tolist(), counts[bins].tolist()]

@@ -117,7 +117,7 @@ class CaseStore:
         path = self._folder / f"{case.name}.json"
         if not path.exists():
             return None
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         if found["key"] != self.key(case.settings) or found.get("died"):
             return None
         if "error" in found:
@@ -144,5 +144,5 @@ class CaseStore:
             path.unlink(missing_ok=True)
             os.replace(aside, scores)
         aside = path.with_suffix(".json.partial")
-        aside.write_text(json.dumps(content))
+        aside.write_text(json.dumps(content), encoding="utf-8")
         os.replace(aside, path)

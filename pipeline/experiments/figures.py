@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from components.tradeoff_metrics.accumulator import BLOCKS, GroupAccumulator
-from components.tradeoff_metrics.rows import block_of
+from components.tradeoff_metrics.rows import blocks_of
 from components.tradeoff_metrics.summary import summarise
 from models.decision import decide
 from models.sweep import Outcomes, Trained
@@ -53,18 +53,24 @@ def measure(
     cuts = [
         _cuts(case, trained, outcomes, thresholds) for case, trained in zip((candidate, baseline), models, strict=True)
     ]
-    clusters = None if outcomes.clusters is None else block_of(outcomes.clusters, BLOCKS)
+    scores = np.stack([trained.test_scores for trained in models])
+    block, lone = None, None
+    if outcomes.clusters is not None:
+        # As in the evaluation, where the groups of all keys tell rows without a cluster apart.
+        texts = [outcomes.groups[group] for group in groups]
+        block, lone = blocks_of(outcomes.clusters, BLOCKS, outcomes.labels, outcomes.known, scores, texts)
     values: dict[str, dict[str, Any]] = {}
     for position, group in enumerate(groups):
-        accumulator = GroupAccumulator(tasks, np.stack(cuts), blocks=0 if clusters is None else BLOCKS)
+        accumulator = GroupAccumulator(tasks, np.stack(cuts), blocks=0 if block is None else BLOCKS)
         for start in range(0, len(outcomes.labels), _BATCH):
             rows = slice(start, start + _BATCH)
             accumulator.add_batch(
                 outcomes.labels[rows],
                 outcomes.known[rows],
-                np.stack([trained.test_scores[rows] for trained in models]),
+                scores[:, rows],
                 outcomes.groups[group][rows],
-                None if clusters is None else clusters[rows],
+                None if block is None else block[rows],
+                None if lone is None else lone[rows],
             )
         name = group if position else None
         values |= summarise(accumulator, group, name, confidence=confidence, min_count=min_count)[1]["values"]

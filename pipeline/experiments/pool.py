@@ -84,7 +84,8 @@ def run_cases(
                     "code": code,
                     "cases": {case.name: case.settings.model_dump(mode="json") for case in waiting},
                 }
-            )
+            ),
+            encoding="utf-8",
         )
         yield from _Pool(waiting, store, work, workers or len(os.sched_getaffinity(0)), len(cases), report).results()
 
@@ -97,7 +98,7 @@ def exclusive(folder: Path) -> Iterator[None]:
       ExperimentInProgressError: Another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as lock:
+    with (folder / "lock").open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -155,7 +156,7 @@ class _Worker:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": ""}
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environment.get("PYTHONPATH")]))
         self.log = log
-        with log.open("a") as file:
+        with log.open("a", encoding="utf-8") as file:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "pipeline.experiments.worker", str(work)],
                 stdin=subprocess.PIPE,
@@ -164,6 +165,9 @@ class _Worker:
                 env=environment,
                 text=True,
                 bufsize=1,
+                encoding="utf-8",
+                # Ctrl-C reaches the command alone, which then ends its workers.
+                start_new_session=True,
             )
 
     def ask(self, case: Case) -> bool:

@@ -12,6 +12,7 @@ from tfx import v1 as tfx
 from models.sweep import SweepData
 from pipeline.config import RunSettings
 from pipeline.pipeline import data_nodes
+from pipeline.relocation import relocate
 from pipeline.run_record import latest
 
 
@@ -22,6 +23,7 @@ def prepare(settings: RunSettings, folder: Path) -> SweepData:
       The Transform graph, patterns of the transformed train and validation files, and of the raw test files.
     """
     metadata = folder / "metadata.sqlite"
+    relocate(metadata)
     name = f"{settings.dataset}_data"
     tfx.orchestration.LocalDagRunner().run(
         tfx.dsl.Pipeline(

@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from pipeline.lifeline import die_with_parent
+from pipeline.stopping import end_by_default
 
 
 def main(path: str) -> None:
     """Works through the cases of the JSON file at ``path`` that it is asked for."""
+    end_by_default()
     die_with_parent()
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     # What libraries print is no answer.
     os.dup2(2, 1)
     print(f"worker {os.getpid()}", file=sys.stderr)
-    work = json.loads(Path(path).read_text())
+    work = json.loads(Path(path).read_text(encoding="utf-8"))
     from models.training_run import prepare_process
 
     prepare_process(1, "float32", threads=1)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Optional
 
 from rich.console import Console
+from rich.text import Text
 
-from pipeline import terminal
 from pipeline.config import RunSettings
 from pipeline.experiments.pool import ExperimentInProgressError
 from pipeline.frontier.preparation import PreparationError
@@ -23,12 +23,9 @@ def run(settings: RunSettings, config: Path, workers: Optional[int], console: Co
     try:
         found = run_frontier(settings, config, workers=workers, console=console)
     except ExperimentInProgressError as error:
-        console.print(f"[bold red]cannot run:[/] {terminal.escape(str(error))}")
+        console.print(Text.assemble(("cannot run:", "bold red"), f" {error}"))
         return UNUSABLE
     except PreparationError as error:
-        console.print(f"[bold red]the data could not be prepared:[/] {terminal.escape(str(error))}")
-        return FAILED
-    except KeyboardInterrupt:
-        console.print("\nstopped; the same command goes on where it was")
+        console.print(Text.assemble(("the data could not be prepared:", "bold red"), f" {error}"))
         return FAILED
     return FAILED if found.means.empty else 0

@@ -39,7 +39,7 @@ def write(
       table: Their figures.
       found: The frontiers.
       folder: Where the files go.
-      report: Path of the frontier's CSV file, which the report of such a run draws.
+      report: The frontier's CSV file, which the report of such a run draws, as it is called from ``folder``.
 
     Returns:
       Hash of the setting → its file.
@@ -56,12 +56,12 @@ def write(
                 content(run, point, report), sort_keys=False, allow_unicode=True, width=_WIDTH
             )
             files[row["settings"]] = folder / f"{mode}-{number}.yaml"
-            files[row["settings"]].write_text(text)
+            files[row["settings"]].write_text(text, encoding="utf-8")
     return files
 
 
 def content(run: RunSettings, point: Point, report: Path) -> dict[str, Any]:
-    """The run's YAML file with the point's settings in it; its paths are absolute."""
+    """The run's YAML file with the point's settings in it; its paths are absolute, but for ``report`` as it is given."""
     found = run.model_dump(mode="json", exclude_unset=True)
     found = {block: value for block, value in found.items() if block not in _DROPPED}
     trainer = point.trainer

@@ -10,13 +10,13 @@ import dataclasses
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 from rich.console import Console
 
+from pipeline import stopping
 from pipeline.events import EventWriter, StageHandler
-from pipeline.places import EVENTS_VARIABLE
+from pipeline.places import EVENTS_VARIABLE, new_log
 from pipeline.provenance import ROOT
 from pipeline.shown_process import run_shown
 
@@ -40,9 +40,8 @@ def prepare(config: Path, folder: Path, logs: Path, console: Console) -> dict[st
     Raises:
       PreparationError: A component failed.
     """
-    logs.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    log = logs / f"{time.strftime('%Y%m%d-%H%M%S')}-prepare.log"
+    log = new_log(logs, "prepare")
     events, result = log.with_suffix(".events.jsonl"), folder / "data.json"
     result.unlink(missing_ok=True)
     environment = dict(
@@ -57,7 +56,7 @@ def prepare(config: Path, folder: Path, logs: Path, console: Console) -> dict[st
     failed = run_shown(command, environment, events, log, console)
     if failed is not None:
         raise PreparationError(f"{failed}\nTFX's whole log: {log}")
-    return json.loads(result.read_text())
+    return json.loads(result.read_text(encoding="utf-8"))
 
 
 def main(config: str, folder: str, result: str) -> None:
@@ -69,18 +68,19 @@ def main(config: str, folder: str, result: str) -> None:
 
     from pipeline.config import load
     from pipeline.experiments.prepared import prepare as run_nodes
-    from pipeline.run_record import innermost
+    from pipeline.failures import sentence
 
     path = os.environ.get(EVENTS_VARIABLE)
     events = EventWriter(Path(path) if path else None)
+    stopping.end_at_once(lambda text: events.write("error", stage=events.stage, text=text))
     logging.set_verbosity(logging.INFO)
     logging.get_absl_logger().addHandler(StageHandler(events))
     try:
         data = run_nodes(load(config), Path(folder))
     except Exception as error:
-        events.write("error", stage=events.stage, text=innermost(error))
+        events.write("error", stage=events.stage, text=sentence(error))
         raise
-    Path(result).write_text(json.dumps(dataclasses.asdict(data)))
+    Path(result).write_text(json.dumps(dataclasses.asdict(data)), encoding="utf-8")
 
 
 if __name__ == "__main__":

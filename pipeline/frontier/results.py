@@ -15,6 +15,9 @@ from pipeline.frontier import configs, plots, table, words
 from pipeline.frontier.grid import Point
 from pipeline.frontier.tradeoff import Tradeoff, as_json
 
+# Points of the frontiers, which the report of a run draws.
+_POINTS = "frontier.csv"
+
 
 def write(
     run: RunSettings, config: str, found: Sequence[Point], frame: pd.DataFrame, compared: Tradeoff, folder: Path
@@ -38,11 +41,11 @@ def write(
     table.write(frame, aside)
     files: Mapping[str, Path] = {}
     if not compared.means.empty:
-        files = configs.write(run, config, found, frame, compared, aside / "yaml", folder / "frontier.csv")
+        files = configs.write(run, config, found, frame, compared, aside / "yaml", Path("..", _POINTS))
         tasks, group = [task.name for task in run.tasks], run.candidate().groups[0]
         plots.draw(run.dataset, group, tasks, frame, compared, aside / "plots")
         compared.means.to_csv(aside / "means.csv", index=False)
-        report_table(compared, files, folder).to_csv(aside / "frontier.csv", index=False)
+        report_table(compared, files).to_csv(aside / _POINTS, index=False)
     said = {
         "dataset": run.dataset,
         "config": config,
@@ -50,7 +53,7 @@ def write(
         **as_json(compared),
         "sentences": sentences(compared),
     }
-    (aside / "summary.json").write_text(json.dumps(said, indent=2, default=str))
+    (aside / "summary.json").write_text(json.dumps(said, indent=2, default=str), encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     os.rename(aside, folder)
     return {key: folder / "yaml" / path.name for key, path in files.items()}
@@ -65,9 +68,12 @@ def sentences(compared: Tradeoff) -> list[str]:
     return found + [line for each in compared.left_out for line in words.left_out(each)]
 
 
-def report_table(compared: Tradeoff, files: Mapping[str, Path], folder: Path) -> pd.DataFrame:
-    """The frontier over all modes together, in the form that the report draws: ``arfg``, ``are``, and what they are of."""
+def report_table(compared: Tradeoff, files: Mapping[str, Path]) -> pd.DataFrame:
+    """The frontier over all modes together, in the form that the report draws: ``arfg``, ``are``, and what they are of.
+
+    Paths are relative to the results, which may be moved.
+    """
     rows = compared.means[compared.means["overall"]].sort_values(["are", "arfg"])
     columns = ["arfg", "are", "mode", "loss", "strength", "head_ratio", "network", "weighting"]
     result = rows[columns].assign(seeds=" ".join(map(str, compared.seeds)))
-    return result.assign(yaml=[str(folder / "yaml" / files[key].name) for key in rows["settings"]])
+    return result.assign(yaml=[str(Path("yaml", files[key].name)) for key in rows["settings"]])

@@ -10,10 +10,12 @@ from typing import Any, NamedTuple, Optional
 
 import pandas as pd
 from rich.console import Console
+from rich.text import Text
 
 import pipeline  # noqa: F401  chooses the Keras 2 API before TensorFlow is imported
 
 # isort: split
+from components.tradeoff_metrics.evidence import lone_rows_sentence
 from models.sweep import SweepData, read_outcomes
 from pipeline.config import RunSettings
 from pipeline.experiments.cases import Case
@@ -128,16 +130,22 @@ def _run(run: RunSettings, config: Path, workers: Optional[int], console: Consol
     found = points(run)
     allowed = [point for point in found if not point.refused]
     console.print(
-        f"frontier of [bold]{run.dataset}[/]: {len(found)} trainings, {len(run.frontier.seeds)} of them baselines"
-        + (
+        Text.assemble(
+            "frontier of ",
+            (run.dataset, "bold"),
+            f": {len(found)} trainings, {len(run.frontier.seeds)} of them baselines",
             f"; {len(found) - len(allowed)} are refused, since their settings contradict each other"
             if found != allowed
-            else ""
+            else "",
         )
     )
     data = SweepData(**preparation.prepare(config, where.data, where.logs, console))
     tasks, groups = [task.name for task in run.tasks], list(run.candidate().groups)
-    rows = Rows(found, table.columns_of(tasks, groups), measuring(run, data))
+    rows = Rows(
+        found,
+        table.columns_of(tasks, groups),
+        measuring(run, data, report=lambda text: console.print(f"  {text}", markup=False)),
+    )
     cores = len(os.sched_getaffinity(0))
     for result in run_cases(
         [Case(point.name, point.trainer) for point in allowed],
@@ -145,7 +153,7 @@ def _run(run: RunSettings, config: Path, workers: Optional[int], console: Consol
         where.cases,
         workers=workers or cores,
         code=source_hash("models.sweep"),
-        report=lambda text: console.print(f"  {text}", markup=False),
+        report=lambda text: console.print(f"  {text}"),
     ):
         rows.add(result)
     frame = rows.table()
@@ -156,11 +164,20 @@ def _run(run: RunSettings, config: Path, workers: Optional[int], console: Consol
     return compared
 
 
-def measuring(run: RunSettings, data: SweepData) -> Measure:
-    """A function that measures as the run's Evaluator would."""
+def measuring(run: RunSettings, data: SweepData, report: Callable[[str], None] = lambda text: None) -> Measure:
+    """A function that measures as the run's Evaluator would.
+
+    Args:
+      run: The run.
+      data: The prepared data.
+      report: Takes what there is to say of the test rows.
+    """
     tasks, groups = [task.name for task in run.tasks], list(run.candidate().groups)
     evaluation = run.evaluation
     outcomes = read_outcomes(data, tasks, groups, evaluation.cluster)
+    lone = 0 if outcomes.clusters is None else int((outcomes.clusters == "").sum())
+    if lone:
+        report(lone_rows_sentence(lone, len(outcomes.labels), str(evaluation.cluster)))
 
     def figures(candidate: CaseResult, baseline: CaseResult) -> Figures:
         return measure(

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.frontier import words
@@ -36,23 +35,23 @@ def show(dataset: str, found: Tradeoff, files: dict[str, Path], folder: Path, co
     console.print()
     _left_out(found, console)
     if found.means.empty:
-        console.print(f"[bold red]{words.EMPTY}[/]")
+        console.print(words.EMPTY, style="bold red")
     else:
         _points(dataset, found, files, console)
         _areas(found, console)
-    console.print(f"table, plots and YAML files: {escape(short(folder))}")
+    console.print(f"table, plots and YAML files: {short(folder)}")
     if files:
-        console.print(f"a point as a run: make run CONFIG={escape(short(files[found.proposed()]))}")
+        console.print(f"a point as a run: make run CONFIG={short(files[found.proposed()])}")
 
 
 def _left_out(found: Tradeoff, console: Console) -> None:
     lines = [line for each in found.left_out for line in words.left_out(each)]
     if lines:
         number = len(found.left_out)
-        console.print(f"[yellow]{number} setting{' is' if number == 1 else 's are'} on no frontier:[/]")
+        console.print(f"{number} setting{' is' if number == 1 else 's are'} on no frontier:", style="yellow")
     for line in lines[:_LONGEST_LIST]:
         text = line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"
-        console.print(f"    {escape(text)}", style="yellow")
+        console.print(f"    {text}", style="yellow")
     if len(lines) > _LONGEST_LIST:
         console.print(f"    and {len(lines) - _LONGEST_LIST} more; table.csv has them all", style="yellow")
 
@@ -60,21 +59,21 @@ def _left_out(found: Tradeoff, console: Console) -> None:
 def _points(dataset: str, found: Tradeoff, files: dict[str, Path], console: Console) -> None:
     several = len(found.seeds) > 1
     over = f"mean [lowest, highest] over seeds {', '.join(map(str, found.seeds))}" if several else "one seed"
-    table = Table(title=escape(f"{dataset}: frontiers on the test split, {over}"), title_justify="left")
+    table = Table(title=f"{dataset}: frontiers on the test split, {over}", title_justify="left")
     heads = ["mode", "loss", "λ", "r", "network", "weighting", "ARE", "ARFG", "YAML file"]
     for head in heads:
         table.add_column(head, justify="right" if head in ("λ", "r", "ARE", "ARFG") else "left", overflow="fold")
     for mode in found.hypervolumes:
         for _, row in found.frontier(mode).iterrows():
             table.add_row(
-                escape(mode),
-                escape(str(row["loss"])),
+                mode,
+                str(row["loss"]),
                 "" if pd.isna(row["strength"]) else f"{row['strength']:g}",
-                escape(str(row["head_ratio"])),
-                escape(str(row["network"])),
-                escape(str(row["weighting"])),
+                str(row["head_ratio"]),
+                str(row["network"]),
+                str(row["weighting"]),
                 *(_with_range(row, figure, several) for figure in FIGURES),
-                escape(files[row["settings"]].name),
+                files[row["settings"]].name,
             )
         table.add_section()
     console.print(table)
@@ -82,7 +81,6 @@ def _points(dataset: str, found: Tradeoff, files: dict[str, Path], console: Cons
 
 def _with_range(row: pd.Series, figure: str, several: bool) -> str:
     text = f"{row[figure]:.4f}"
-    # Brackets of figures are no markup of rich: a number is no tag's name.
     return f"{text} [{row[f'{figure}/lowest']:.4f}, {row[f'{figure}/highest']:.4f}]" if several else text
 
 
@@ -93,12 +91,12 @@ def _areas(found: Tradeoff, console: Console) -> None:
         + (", 95 % bootstrap over seeds):" if len(found.seeds) > 1 else "):")
     )
     for mode, area in found.hypervolumes.items():
-        console.print(f"    {escape(f'{mode:<16} {words.area(area)}')}")
+        console.print(f"    {mode:<16} {words.area(area)}")
     note = words.seeds_note(len(found.seeds))
     if note is not None:
         console.print(f"    {note}", style="yellow")
     outside = words.outside(found)
     if outside is not None:
-        console.print(f"    {escape(outside)}", style="dim")
+        console.print(f"    {outside}", style="dim")
     for each in found.dominance:
-        console.print(escape(words.dominance(each)), style="bold")
+        console.print(words.dominance(each), style="bold")

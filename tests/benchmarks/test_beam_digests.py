@@ -25,7 +25,7 @@ def stage(folder, records, execution=3, counts="{}"):
         write(folder / "examples" / str(execution) / "Split-train" / f"data-{part}.gz", records[part::2])
     path = folder / "counts" / str(execution) / "counts.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(counts)
+    path.write_text(counts, encoding="utf-8")
     return folder
 
 
@@ -69,9 +69,9 @@ def test_the_newest_execution_counts(tmp_path):
 def test_the_table_of_its_rows_is_replaced(tmp_path):
     path = tmp_path / "README.md"
     marks = [mark.format(rows=rows) for rows in (100, 200) for mark in scaling.MARKS]
-    path.write_text("a {}\nold\n{} b {}\nkept\n{} c".format(*marks))
+    path.write_text("a {}\nold\n{} b {}\nkept\n{} c".format(*marks), encoding="utf-8")
     scaling.replace_table(path, 100, ["| new |"])
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert "old" not in text and "| new |" in text and "kept" in text and text.endswith("c")
     assert text.index("| new |") < text.index("kept")
 

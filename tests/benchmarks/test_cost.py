@@ -133,10 +133,10 @@ def test_tables_say_what_was_measured_and_what_was_not():
 def test_the_command_redraws_and_says_what_it_took(tmp_path):
     _table().to_csv(tmp_path / "steps.csv", index=False)
     readme = tmp_path / "README.md"
-    readme.write_text("<!-- cost -->\n<!-- end of cost -->\n")
+    readme.write_text("<!-- cost -->\n<!-- end of cost -->\n", encoding="utf-8")
     result = CliRunner().invoke(command.main, ["--redraw", "--folder", str(tmp_path), "--table", str(readme)])
     assert result.exit_code == 0, result.output
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     assert "6 entries, 2, 3 tasks" in text and (tmp_path / "cost.png").exists()
     assert f"{len(ALL) - 6} of the minimum's {len(ALL)} entries were not measured" in text
     assert "imtl (2 tasks)" in text and "mgda (2 tasks)" not in text
@@ -152,7 +152,7 @@ def test_a_failed_entry_is_said_and_the_others_stay(tmp_path, monkeypatch):
         return {"ms": 2.0, "ratio": 1.0}
 
     monkeypatch.setattr(command.processes, "measure", measured)
-    console = command.Console(file=open(os.devnull, "w"))
+    console = command.Console(file=open(os.devnull, "w", encoding="utf-8"))
     size = command.Size(2, 2, (3,), "")
     path = tmp_path / "steps.csv"
     command.collect(size, tmp_path, 2, path, console)

@@ -42,13 +42,13 @@ def test_without_a_gpu_it_is_skipped_aloud_and_ends_well(monkeypatch, capsys, tm
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     table = tmp_path / "README.md"
-    table.write_text("as it was")
+    table.write_text("as it was", encoding="utf-8")
     monkeypatch.setattr("sys.argv", ["steps", "--table", str(table)])
     steps.main()
     told = capsys.readouterr().out
     assert told.startswith("skipped: TensorFlow") and "sees no GPU here" in told
     assert "CUDA_VISIBLE_DEVICES is ''" in told and "Nothing was measured" in told
-    assert table.read_text() == "as it was"
+    assert table.read_text(encoding="utf-8") == "as it was"
 
 
 def test_with_a_gpu_every_size_and_precision_is_measured(monkeypatch, capsys, tmp_path):
@@ -63,11 +63,11 @@ def test_with_a_gpu_every_size_and_precision_is_measured(monkeypatch, capsys, tm
 
     monkeypatch.setattr(steps, "child", child)
     table = tmp_path / "README.md"
-    table.write_text(f"before {steps.MARKS[0]}\nold\n{steps.MARKS[1]} after")
+    table.write_text(f"before {steps.MARKS[0]}\nold\n{steps.MARKS[1]} after", encoding="utf-8")
     monkeypatch.setattr("sys.argv", ["steps", "--table", str(table)])
     steps.main()
     expected = [("/GPU:0", precision, rows) for precision in steps.PRECISIONS for rows in steps.BATCH_SIZES]
     assert asked == expected + [("/CPU:0", "float32", rows) for rows in steps.BATCH_SIZES]
-    text = table.read_text()
+    text = table.read_text(encoding="utf-8")
     assert "| Some GPU | mixed_bfloat16 | 32,768 | 10.0 | 327,680 | 0.5000 |" in text
     assert text.startswith("before") and text.endswith("after") and "old" not in text

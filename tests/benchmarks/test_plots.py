@@ -23,7 +23,7 @@ def test_png_and_svg_are_written_and_depend_on_the_drawing_alone(tmp_path):
         assert one.read_bytes() == other.read_bytes()
     assert first[0].read_bytes().startswith(b"\x89PNG")
     # Text stays text, and a dollar a dollar.
-    assert "cost $5 of $10" in first[1].read_text()
+    assert "cost $5 of $10" in first[1].read_text(encoding="utf-8")
 
 
 def test_a_name_with_a_dot_keeps_it(tmp_path):

@@ -69,9 +69,9 @@ def test_a_data_sets_cases_can_be_trained_and_look_at_its_group(name):
 
 def test_the_schema_names_every_column_of_the_written_log(world, tmp_path):
     path = worlds.write_draw(SMALL, 1, tmp_path, "small")
-    schema = text_format.Parse((tmp_path / "schema.pbtxt").read_text(), schema_pb2.Schema())
+    schema = text_format.Parse((tmp_path / "schema.pbtxt").read_text(encoding="utf-8"), schema_pb2.Schema())
     found = {feature.name: feature.type for feature in schema.feature}
-    columns = (tmp_path / "train.csv").read_text().splitlines()[0].split(",")
+    columns = (tmp_path / "train.csv").read_text(encoding="utf-8").splitlines()[0].split(",")
     assert set(columns) < set(found)
     assert found["core_00"] == schema_pb2.FLOAT and found["group/attribute"] == schema_pb2.BYTES
     assert load(path).dataset == "small"
@@ -191,11 +191,14 @@ def test_the_command_redraws_tables_and_plots_from_the_files_alone(tmp_path):
     data = [_both(values, cases.DATA_RULES, threshold=threshold) for threshold in rows.THRESHOLDS]
     pd.concat(data).to_csv(tmp_path / "data.csv", index=False)
     readme = tmp_path / "README.md"
-    readme.write_text("a\n<!-- worlds -->\n<!-- end of worlds -->\nb\n<!-- data -->\nstale\n<!-- end of data -->\nc\n")
+    readme.write_text(
+        "a\n<!-- worlds -->\n<!-- end of worlds -->\nb\n<!-- data -->\nstale\n<!-- end of data -->\nc\n",
+        encoding="utf-8",
+    )
     arguments = ["--redraw", "--folder", str(tmp_path), "--table", str(readme)]
     result = CliRunner().invoke(command.main, arguments)
     assert result.exit_code == 0, result.output
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     assert "stale" not in text and text.endswith("c\n")
     assert "| redundant | 8 | GroupDRO | 0.350 ± 1.271 | -0.250 ± 0.000 |" in text
     assert text.count("| d | ERM | 0.600 ± 1.271 |  | 0.300 ± 0.635 | 0.150 ± 0.318 |") == 2
@@ -204,7 +207,9 @@ def test_the_command_redraws_tables_and_plots_from_the_files_alone(tmp_path):
     missing = [*(f"independent {draw}" for draw in draws), *(f"redundant {draw}" for draw in draws if draw > 2)]
     assert f"not run: {', '.join(missing)}." in text
     for name in ("worlds", "data"):
-        assert (tmp_path / f"{name}.png").stat().st_size > 5000 and "<svg" in (tmp_path / f"{name}.svg").read_text()
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000 and "<svg" in (tmp_path / f"{name}.svg").read_text(
+            encoding="utf-8"
+        )
     again = {name: (tmp_path / name).read_bytes() for name in ("README.md", "worlds.svg", "data.svg")}
     assert CliRunner().invoke(command.main, arguments).exit_code == 0
     assert again == {name: (tmp_path / name).read_bytes() for name in again}

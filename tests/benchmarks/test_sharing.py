@@ -190,9 +190,9 @@ def test_without_single_task_models_there_is_nothing_to_compare_with():
 def test_tables_and_plot_are_written_and_say_what_was_not_run(tmp_path):
     tasks, models = rows("conflict", *_results())
     readme = tmp_path / "README.md"
-    readme.write_text("# T\n<!-- tables -->\n<!-- end of tables -->\n")
+    readme.write_text("# T\n<!-- tables -->\n<!-- end of tables -->\n", encoding="utf-8")
     report.write(tasks, models, readme)
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     assert "| shared_bottom | 1 (conflict 1) | not run | not run |" in text
     line = next(line for line in text.splitlines() if line.startswith("| shared_bottom | uniform"))
     assert line.split("|")[3].strip().startswith("**+") and "| 1,235 to 1,237 |" in line

@@ -111,7 +111,7 @@ def test_what_is_written_is_what_was_drawn_and_the_pipeline_takes_it(tmp_path):
     write(SMALL, 4, tmp_path / "log")
     assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
     for name, (inputs, label, attribute) in splits(SMALL, 4).items():
-        with (path.parent / f"{name}.csv").open() as file:
+        with (path.parent / f"{name}.csv").open(encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         assert [int(row["y"]) for row in rows] == label.tolist()
         assert [int(row["a"]) for row in rows] == attribute.tolist()

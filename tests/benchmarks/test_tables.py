@@ -77,11 +77,12 @@ def test_a_row_of_another_length_is_refused():
 def test_a_table_replaces_what_stands_between_its_marks_alone(tmp_path):
     path = tmp_path / "README.md"
     path.write_text(
-        "# Title\n\n<!-- one -->\nold\n<!-- end of one -->\n\ntext\n<!-- two -->\nkept\n<!-- end of two -->\n"
+        "# Title\n\n<!-- one -->\nold\n<!-- end of one -->\n\ntext\n<!-- two -->\nkept\n<!-- end of two -->\n",
+        encoding="utf-8",
     )
     for lines in (["new", "lines"], ["again"]):
         replace_between_marks(path, "one", lines)
-    assert path.read_text() == (
+    assert path.read_text(encoding="utf-8") == (
         "# Title\n\n<!-- one -->\nagain\n<!-- end of one -->\n\ntext\n<!-- two -->\nkept\n<!-- end of two -->\n"
     )
 
@@ -97,10 +98,10 @@ def test_a_table_replaces_what_stands_between_its_marks_alone(tmp_path):
 )
 def test_marks_that_are_not_there_once_are_refused_and_the_file_left(tmp_path, text):
     path = tmp_path / "README.md"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ValueError, match="README.md should hold `<!-- one -->`"):
         replace_between_marks(path, "one", ["new"])
-    assert path.read_text() == text
+    assert path.read_text(encoding="utf-8") == text
 
 
 def test_rows_of_a_data_set_replace_its_own_alone_and_keep_the_order(tmp_path):

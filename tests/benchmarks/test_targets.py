@@ -121,7 +121,7 @@ def data(tmp_path, settings):
     paths = {}
     for name in ("transform_dir", "train", "validation", "test"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "file").write_text(name)
+        (tmp_path / name / "file").write_text(name, encoding="utf-8")
         paths[name] = str(tmp_path / name) if name == "transform_dir" else str(tmp_path / name / "*")
     outcomes = made_up.outcomes(TASKS, np.zeros([40, 2]))
     groups = {"sex": np.array(["female"] * 20 + ["male"] * 20)}
@@ -261,11 +261,11 @@ def test_the_command_trains_measures_and_writes(monkeypatch, tmp_path, settings,
     monkeypatch.setattr(command, "HERE", tmp_path / "targets")
     readme = tmp_path / "targets" / "README.md"
     readme.parent.mkdir()
-    readme.write_text(README.read_text())
+    readme.write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
     options = ["--data", "adult", "--loss", "mmd", "--folder", str(readme.parent), "--table", str(readme)]
     first = CliRunner().invoke(command.main, options, catch_exceptions=False)
     assert first.exit_code == 0, first.output
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     block = re.search(r"<!-- held -->\n(.*?)\n<!-- end of held -->", text, re.S).group(1)
     assert "40 trainings" in block
     assert block.count("5 of 5") >= len(cases.SHARES)
@@ -273,7 +273,7 @@ def test_the_command_trains_measures_and_writes(monkeypatch, tmp_path, settings,
     for name in ("gaps", "tradeoffs"):
         assert all((readme.parent / f"{name}.{kind}").stat().st_size > 1000 for kind in ("png", "svg"))
     again = CliRunner().invoke(command.main, ["--redraw", *options[4:]], catch_exceptions=False)
-    assert again.exit_code == 0 and readme.read_text() == text
+    assert again.exit_code == 0 and readme.read_text(encoding="utf-8") == text
 
 
 def test_without_a_grid_it_is_said(tmp_path):
@@ -282,7 +282,7 @@ def test_without_a_grid_it_is_said(tmp_path):
 
 def test_the_committed_readme_has_the_marks(tmp_path):
     path = tmp_path / "README.md"
-    path.write_text(README.read_text())
+    path.write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
     report.write(made_table(), path, tmp_path / "no grids")
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     assert "5 of 5" in text and "No grid" in text and "| adult | income | mmd | vanilla | 0.1 |" in text

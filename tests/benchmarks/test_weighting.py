@@ -181,13 +181,13 @@ def test_rows_of_models_and_paths_leave_out_what_failed():
 
 def test_tables_and_plots_are_written(tmp_path):
     readme, models = tmp_path / "README.md", _models()
-    readme.write_text("# T\n<!-- tables -->\n<!-- end of tables -->\n")
+    readme.write_text("# T\n<!-- tables -->\n<!-- end of tables -->\n", encoding="utf-8")
     keys = ["dataset", "method", "noise", "seed", "task", "weight"]
     paths = pd.concat(
         [models[keys].assign(epoch=epoch, task=models["task"].replace("noisy", "income")) for epoch in (1, 2)]
     )
     report.write(models, paths, readme, command.stated(models))
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     assert (
         "- adult3: seeds 1, 2, 3; 12 trainings of 15 epochs, 12 minutes of one core; wrong labels of `income`." in text
     )

@@ -50,7 +50,7 @@ class Keys(PipelineVisitor):
 
 def test_keys_of_the_log_reader_have_deterministic_coders(tmp_path: Path) -> None:
     """With a cap, the one place where rows are counted by a key of ours: else equal keys might be told apart."""
-    (tmp_path / "log.csv").write_text("clicks\n1\n")
+    (tmp_path / "log.csv").write_text("clicks\n1\n", encoding="utf-8")
     log = LogSettings.model_validate(
         {
             "root": str(tmp_path),
@@ -61,7 +61,8 @@ def test_keys_of_the_log_reader_have_deterministic_coders(tmp_path: Path) -> Non
     settings = InteractionLogGenSettings(log=log, columns={"clicks": "number"})
     pipeline, keys = beam.Pipeline(), Keys()
     folders = {split: str(tmp_path / split) for split in SPLITS}
-    write_examples(pipeline, settings, columns.plan(settings, []), [[str(tmp_path / "log.csv")]], folders)
+    paths = [[str(tmp_path / "log.csv")]]
+    write_examples(pipeline, settings, columns.plan(settings, []), paths, folders, str(tmp_path / "notices.json"))
     pipeline.visit(keys)
     ours = {label: kind.tuple_types[0] for label, kind in keys.found.items() if label.startswith("CountBins")}
     assert len(ours) == 1, keys.found
@@ -123,7 +124,7 @@ class Peak(threading.Thread):
 
 
 def resident() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+    return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * PAGE
 
 
 @pytest.fixture(scope="module")

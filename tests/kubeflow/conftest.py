@@ -24,19 +24,19 @@ class Compiled(NamedTuple):
     volume: Path
 
     def documents(self) -> list[dict[str, Any]]:
-        return list(yaml.safe_load_all(self.file.read_text()))
+        return list(yaml.safe_load_all(self.file.read_text(encoding="utf-8")))
 
 
 def small_config(folder: Path, **kubeflow: Any) -> Path:
     """A YAML file of 2,000 rows; ``folder`` is mounted into every pod."""
     config = make_small_run(folder, rows=2_000).config
-    content = yaml.safe_load(config.read_text())
+    content = yaml.safe_load(config.read_text(encoding="utf-8"))
     content["training"] |= {"epochs": 1}
     # The test is about the way to the verdict: any model of a small error passes, and one of 2,000 rows is no better.
     content["gate"] = {"are_max": 50.0, "min_negatives": 5}
     content["push"] = {"directory": str(folder / "serving")}
     content["kubeflow"] = {"defaults": {"volumes": [{"claim": "shared", "mount_path": str(folder)}]}, **kubeflow}
-    config.write_text(yaml.safe_dump(content))
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
     return config
 
 

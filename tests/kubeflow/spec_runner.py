@@ -94,15 +94,15 @@ class SpecRunner:
         log = self.work / "logs" / f"{pod.name}.txt"
         log.parent.mkdir(exist_ok=True)
         start = time.monotonic()
-        with log.open("w") as file:
+        with log.open("w", encoding="utf-8") as file:
             code = subprocess.run(
                 words, env=self.environment(container, pod), cwd=ROOT, stdout=file, stderr=subprocess.STDOUT
             ).returncode
         self.seconds[name] = time.monotonic() - start
         if code:
-            raise TaskFailed(f"{name}: exit {code}\n{log.read_text()[-4000:]}")
+            raise TaskFailed(f"{name}: exit {code}\n{log.read_text(encoding='utf-8')[-4000:]}")
         output = Path(given["outputs"]["outputFile"])
-        self.after(name, given, json.loads(output.read_text()) if output.is_file() else {}, pod)
+        self.after(name, given, json.loads(output.read_text(encoding="utf-8")) if output.is_file() else {}, pod)
 
     def environment(self, container: dict[str, Any], pod: Path) -> dict[str, str]:
         """A pod's: the image's own (`python` is on the path), and the container's variables."""

@@ -30,14 +30,14 @@ def no_choices(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def settings(tmp_path: Path, kubeflow: Optional[dict[str, Any]] = None, **blocks: Any) -> RunSettings:
     """The sample's settings, with the schema and the log where they are shipped."""
-    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text())
+    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8"))
     content["data_schema"] = str(ROOT / "data_schemas" / "sample" / "schema.pbtxt")
     content["log"]["root"] = str(ROOT / "data" / "sample")
     for name, block in blocks.items():
         content[name] = {**content.get(name, {}), **block} if isinstance(block, dict) else block
     content["kubeflow"] = kubeflow or {}
     path = tmp_path / "sample.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     return load(path)
 
 

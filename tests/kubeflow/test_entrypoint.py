@@ -46,7 +46,7 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[argpars
         path = Path(task["outputs"]["outputFile"])
         assert not path.exists(), "TFX would take it for a driver's"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"artifacts": {"report": {"artifacts": [answer]}}}))
+        path.write_text(json.dumps({"artifacts": {"report": {"artifacts": [answer]}}}), encoding="utf-8")
 
     monkeypatch.setattr(entrypoint.kubeflow_v2_run_executor, "main", tfx)
     monkeypatch.setenv(entrypoint.ROOT_VARIABLE, str(tmp_path))
@@ -69,7 +69,7 @@ def test_tfx_gets_types_and_local_copies_and_kubeflow_gets_uris(calls: Calls, tm
     assert model == {"name": "1", "uri": f"{tmp_path}/minio/b/model", "type": {"schemaTitle": "tfx.Model"}}
     assert options.executor_class_path == "components.x.Executor"
     assert beam == ["--direct_num_workers=1", "--runner=DirectRunner"]
-    answer = json.loads((tmp_path / "out" / "answer.json").read_text())
+    answer = json.loads((tmp_path / "out" / "answer.json").read_text(encoding="utf-8"))
     (report,) = answer["artifacts"]["report"]["artifacts"]
     assert report == {"uri": "minio://b/report", "metadata": {"place": "minio://b/report/x"}}
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["answer.json"]
@@ -78,9 +78,9 @@ def test_tfx_gets_types_and_local_copies_and_kubeflow_gets_uris(calls: Calls, tm
 def test_a_second_attempt_overwrites_what_the_first_left(calls: Calls, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     for name in ("answer.json", "tfx_executor_output.json"):
-        (tmp_path / "out" / name).write_text("{half")
+        (tmp_path / "out" / name).write_text("{half", encoding="utf-8")
     run(given(tmp_path))
-    assert json.loads((tmp_path / "out" / "answer.json").read_text())["artifacts"]
+    assert json.loads((tmp_path / "out" / "answer.json").read_text(encoding="utf-8"))["artifacts"]
 
 
 def test_tfx_reads_the_parameters_of_either_form(calls: Calls, tmp_path: Path) -> None:

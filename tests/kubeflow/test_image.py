@@ -22,32 +22,36 @@ README = PROJECT / "kubeflow" / "README.md"
 @pytest.fixture(scope="module")
 def instructions() -> list[tuple[str, str]]:
     """(instruction, its words) of the Dockerfile, lines joined."""
-    joined = re.sub(r"\\\n\s*", " ", re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(), flags=re.M))
+    joined = re.sub(r"\\\n\s*", " ", re.sub(r"^\s*#.*\n", "", DOCKERFILE.read_text(encoding="utf-8"), flags=re.M))
     return [(line.split(" ", 1)[0], line.split(" ", 1)[1]) for line in joined.splitlines() if line.strip()]
 
 
 def pins(path: Path) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", path.read_text(), re.M)
+    found = re.findall(r"^([A-Za-z0-9_.-]+)==(\S+)", path.read_text(encoding="utf-8"), re.M)
     return dict(found)
 
 
 def test_hadolint_finds_nothing() -> None:
     lint = Path(sys.executable).parent / "hadolint"
-    done = subprocess.run([lint, "--failure-threshold", "style", DOCKERFILE], capture_output=True, text=True)
+    done = subprocess.run(
+        [lint, "--failure-threshold", "style", DOCKERFILE], capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stdout
 
 
 def test_hadolint_would_find_something(tmp_path: Path) -> None:
     wrong = tmp_path / "Dockerfile"
-    wrong.write_text("FROM debian\nRUN cd /tmp\n")
-    done = subprocess.run([Path(sys.executable).parent / "hadolint", wrong], capture_output=True, text=True)
+    wrong.write_text("FROM debian\nRUN cd /tmp\n", encoding="utf-8")
+    done = subprocess.run(
+        [Path(sys.executable).parent / "hadolint", wrong], capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode and "DL3006" in done.stdout
 
 
 def test_what_is_copied_exists_and_is_not_ignored(instructions: list[tuple[str, str]]) -> None:
     sources = [words.split()[0] for name, words in instructions if name == "COPY" and "--from" not in words]
     assert len(sources) == 6
-    ignored = (DOCKERFILE.parent / "Dockerfile.dockerignore").read_text().splitlines()
+    ignored = (DOCKERFILE.parent / "Dockerfile.dockerignore").read_text(encoding="utf-8").splitlines()
     kept = [line[1:] for line in ignored if line.startswith("!")]
     for source in sources:
         assert (PROJECT / source).exists(), source
@@ -57,7 +61,7 @@ def test_what_is_copied_exists_and_is_not_ignored(instructions: list[tuple[str, 
 
 def test_every_package_of_ours_is_in_the_image(instructions: list[tuple[str, str]]) -> None:
     copied = {words.split()[0] for name, words in instructions if name == "COPY"}
-    listed = (PROJECT / "pyproject.toml").read_text().split("include = [")[1].split("]")[0]
+    listed = (PROJECT / "pyproject.toml").read_text(encoding="utf-8").split("include = [")[1].split("]")[0]
     assert {name.rstrip("*") for name in re.findall(r'"([^"]+)"', listed)} <= copied
 
 
@@ -88,7 +92,7 @@ def test_the_images_packages_are_the_projects_own_and_cuda() -> None:
     assert more and all(name.startswith("nvidia-") for name in more)
     missing = {"tfx", "tensorflow", "apache-beam", "kfp", "kfp-kubernetes", "pydantic"} - set(image)
     assert not missing and "pytest" not in image
-    for line in (PROJECT / "kubeflow" / "requirements.lock").read_text().splitlines():
+    for line in (PROJECT / "kubeflow" / "requirements.lock").read_text(encoding="utf-8").splitlines():
         assert re.fullmatch(r"[A-Za-z0-9_.-]+==\S+( ;.*)? \\|    --hash=sha256:[0-9a-f]{64}( \\)?", line), line
 
 
@@ -110,9 +114,9 @@ def test_the_environment_is_what_our_code_needs(instructions: list[tuple[str, st
 
 
 def test_the_guides_paths_and_commands_exist() -> None:
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     for target in re.findall(r"^make (\w[\w-]*)", text, re.M):
-        assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(), re.M), target
+        assert re.search(rf"^{target}:", (PROJECT / "Makefile").read_text(encoding="utf-8"), re.M), target
     for module in re.findall(r"python -m (kubeflow\.\w+)", text):
         assert importlib.util.find_spec(module) is not None, module
     for path in re.findall(r"`((?:kubeflow|data_schemas|tests|benchmarks)/[\w./-]+)`", text):
@@ -124,7 +128,9 @@ def test_the_guides_settings_are_accepted() -> None:
 
     from pipeline.kubeflow_settings import KubeflowSettings
 
-    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README.read_text(), re.S)]
+    blocks = [
+        yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
+    ]
     found = [block["kubeflow"] for block in blocks if "kubeflow" in block]
     assert len(found) >= 2
     for block in found:

@@ -44,12 +44,12 @@ VERTEX = {
 
 def sample_config(folder: Path, kubeflow: dict[str, Any]) -> Path:
     """The shipped sample's YAML file with a ``kubeflow:`` block."""
-    content = yaml.safe_load((PROJECT / "data_schemas" / "sample" / "dataset.yaml").read_text())
+    content = yaml.safe_load((PROJECT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8"))
     content["data_schema"] = str(PROJECT / "data_schemas" / "sample" / "schema.pbtxt")
     content["log"]["root"] = str(PROJECT / "data" / "sample")
     content["kubeflow"] = {"check_root": False, **kubeflow}
     config = folder / "sample.yaml"
-    config.write_text(yaml.safe_dump(content))
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
     return config
 
 
@@ -83,17 +83,17 @@ def _parameter(key: str, value: Any) -> Any:
 )
 def test_the_spec_is_the_golden_one(name: str, root: str, kubeflow: dict[str, Any], tmp_path: Path) -> None:
     """Where a change is meant: ``REFRESH_GOLDEN=1 .venv/bin/python -m pytest tests/kubeflow/test_runner.py -k golden``."""
-    text = compile_sample(tmp_path, name, root, kubeflow).read_text()
+    text = compile_sample(tmp_path, name, root, kubeflow).read_text(encoding="utf-8")
     found = [normal(document) for document in yaml.safe_load_all(text)]
     path = GOLDEN / f"{name}.yaml"
     if os.environ.get("REFRESH_GOLDEN"):
-        path.write_text(yaml.safe_dump_all(found, sort_keys=True, width=120))
-    assert found == list(yaml.safe_load_all(path.read_text()))
+        path.write_text(yaml.safe_dump_all(found, sort_keys=True, width=120), encoding="utf-8")
+    assert found == list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     assert str(PROJECT) not in text, "a path of this machine would not exist in a pod"
 
 
 def test_kubeflow_reads_the_file(compiled: Compiled) -> None:
-    text = compiled.file.read_text()
+    text = compiled.file.read_text(encoding="utf-8")
     loaded = components.load_component_from_text(text)
     assert loaded.name == "small"
     spec, platform = compiled.documents()
@@ -108,7 +108,7 @@ def test_kubeflow_reads_the_file(compiled: Compiled) -> None:
 
 
 def test_vertex_reads_the_file(tmp_path: Path) -> None:
-    job = json.loads(compile_sample(tmp_path, "vertex", "gs://bucket/fair", VERTEX).read_text())
+    job = json.loads(compile_sample(tmp_path, "vertex", "gs://bucket/fair", VERTEX).read_text(encoding="utf-8"))
     parsed = json_format.ParseDict(job, pipeline_spec_pb2.PipelineJob())
     assert parsed.runtime_config.gcs_output_directory == "gs://bucket/fair"
     spec = json_format.ParseDict(job["pipelineSpec"], pipeline_spec_pb2.PipelineSpec())
@@ -116,7 +116,9 @@ def test_vertex_reads_the_file(tmp_path: Path) -> None:
 
 
 def test_only_trainers_ask_for_gpus(tmp_path: Path) -> None:
-    spec = next(yaml.safe_load_all(compile_sample(tmp_path, "kfp", "gs://bucket/fair", KUBEFLOW).read_text()))
+    spec = next(
+        yaml.safe_load_all(compile_sample(tmp_path, "kfp", "gs://bucket/fair", KUBEFLOW).read_text(encoding="utf-8"))
+    )
     containers = {name: e["container"] for name, e in spec["deploymentSpec"]["executors"].items()}
     assert [n for n, c in containers.items() if "accelerator" in c["resources"]] == ["Candidate_executor"]
     assert {c["resources"]["cpuLimit"] for c in containers.values()} == {2}
@@ -168,7 +170,7 @@ def test_make_hands_its_choices_on(tmp_path: Path) -> None:
     printed = subprocess.run(
         ["make", "-n", "kubeflow", "CONFIG=a.yaml", "IMAGE=b:1", "PIPELINE_ROOT=gs://c", "TARGET=vertex", "OUTPUT=d"],
         cwd=PROJECT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+     encoding="utf-8").stdout  # fmt: skip
     given = dict(re.findall(r'(\w+)="([^"]*)"', printed))
     assert given[CONFIG_VARIABLE] == "a.yaml" and given[IMAGE_VARIABLE] == "b:1"
     assert given[ROOT_VARIABLE] == "gs://c" and given[TARGET_VARIABLE] == "vertex"
@@ -185,8 +187,9 @@ def test_tfx_command_line_compiles_for_vertex(environment: Path) -> None:
         capture_output=True,
         text=True,
         env={**os.environ, **variables, "PATH": f"{programs}:{os.environ['PATH']}"},
+        encoding="utf-8",
     )
     assert "Pipeline sample compiled successfully" in done.stdout, done.stdout + done.stderr
-    job = json.loads((environment / "output" / "sample.json").read_text())
+    job = json.loads((environment / "output" / "sample.json").read_text(encoding="utf-8"))
     executors = job["pipelineSpec"]["deploymentSpec"]["executors"]
     assert executors["Candidate_executor"]["container"]["resources"]["accelerator"]["type"] == "NVIDIA_L4"

@@ -58,8 +58,8 @@ def test_the_blessed_model_is_pushed(finished: SpecRunner, compiled: Compiled) -
 
 def test_the_report_is_in_the_object_store(finished: SpecRunner) -> None:
     folder = finished.folder("FairnessReport", "report")
-    assert "<html" in (folder / "index.html").read_text()
-    summary = json.loads((folder / "summary.json").read_text())
+    assert "<html" in (folder / "index.html").read_text(encoding="utf-8")
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     properties = finished.outputs["FairnessReport", "report"].properties
     assert summary["blessed"] and properties["blessed"] == 1
     assert properties["are"] == pytest.approx(summary["are"]["value"])
@@ -69,7 +69,12 @@ def test_a_task_that_is_started_again_does_not_trip_over_its_first_attempt(finis
     before = finished.outputs["AnomalyGate", "checked"]
     finished.run_task("AnomalyGate")
     assert finished.outputs["AnomalyGate", "checked"].type == before.type
-    assert json.loads((finished.folder("AnomalyGate", "checked") / "checked.json").read_text())["anomalies"] == 0
+    assert (
+        json.loads((finished.folder("AnomalyGate", "checked") / "checked.json").read_text(encoding="utf-8"))[
+            "anomalies"
+        ]
+        == 0
+    )
 
 
 @pytest.mark.parametrize("task", ["NegativeSplitter", "AnomalyGate"])

@@ -36,14 +36,14 @@ class Recorder:
 @pytest.fixture
 def kfp_file(tmp_path: Path) -> Path:
     path = tmp_path / "sample.yaml"
-    path.write_text("defaultPipelineRoot: minio://b/r\nroot: {}\n---\nplatforms: {}\n")
+    path.write_text("defaultPipelineRoot: minio://b/r\nroot: {}\n---\nplatforms: {}\n", encoding="utf-8")
     return path
 
 
 @pytest.fixture
 def vertex_file(tmp_path: Path) -> Path:
     path = tmp_path / "sample.json"
-    path.write_text(json.dumps({"displayName": "sample"}))
+    path.write_text(json.dumps({"displayName": "sample"}), encoding="utf-8")
     return path
 
 

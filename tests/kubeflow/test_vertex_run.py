@@ -32,6 +32,6 @@ def test_every_task_runs_to_the_report(tmp_path: Path) -> None:
     assert set(finished.seconds) == {node.id for node in built.components}
     pushed = finished.outputs["ModelPusher", "pushed_model"].properties
     assert pushed["pushed"] == 1 and Path(pushed["pushed_destination"], "saved_model.pb").is_file()
-    summary = json.loads((finished.folder("FairnessReport", "report") / "summary.json").read_text())
+    summary = json.loads((finished.folder("FairnessReport", "report") / "summary.json").read_text(encoding="utf-8"))
     assert summary["blessed"]
     assert not list((tmp_path / "checkpoints").glob("*")), "the training is over"

@@ -46,7 +46,7 @@ class Peak(threading.Thread):
 
 def resident() -> int:
     """Bytes of this process that lie in memory."""
-    with open("/proc/self/statm") as file:
+    with open("/proc/self/statm", encoding="utf-8") as file:
         return int(file.read().split()[1]) * _PAGE
 
 

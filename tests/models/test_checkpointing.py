@@ -133,7 +133,7 @@ def test_sweeps_what_nobody_went_on_with(tmp_path):
     for name, age in (("old", 8), ("new", 1)):
         folder = tmp_path / name
         folder.mkdir()
-        (folder / "ckpt-1.index").write_text("x")
+        (folder / "ckpt-1.index").write_text("x", encoding="utf-8")
         then = tf.timestamp().numpy() - age * 24 * 3600
         for path in (folder / "ckpt-1.index", folder):
             os.utime(path, (then, then))
@@ -152,7 +152,7 @@ def test_sweeps_nothing_where_the_file_system_tells_no_time(tmp_path):
 
 
 def test_sweeping_leaves_files_that_are_no_folders(tmp_path):
-    (tmp_path / "note.txt").write_text("mine")
+    (tmp_path / "note.txt").write_text("mine", encoding="utf-8")
     os.utime(tmp_path / "note.txt", (1, 1))
     sweep_stale(str(tmp_path))
     assert os.listdir(tmp_path) == ["note.txt"]

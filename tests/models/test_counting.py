@@ -11,7 +11,7 @@ SIZES = {"gender": 2, "region": 3}
 
 
 def in_vocabulary(data, name):
-    return (data.folder / "transform" / "transform_fn" / "assets" / f"group_{name}").read_text().split()
+    return (data.folder / "transform" / "transform_fn" / "assets" / f"group_{name}").read_text(encoding="utf-8").split()
 
 
 def test_counts_are_those_of_the_rows(data):

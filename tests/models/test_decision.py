@@ -80,6 +80,6 @@ def test_decide_by_number_and_by_base_rate_and_back_from_disk(tmp_path):
 
     decision.save(str(tmp_path))
     assert Decision.load(str(tmp_path)) == decision
-    on_disk = json.loads((tmp_path / "assets.extra" / "decision.json").read_text())
+    on_disk = json.loads((tmp_path / "assets.extra" / "decision.json").read_text(encoding="utf-8"))
     assert set(on_disk) == {"thresholds", "base_rate", "rule", "validation_rows"}
     assert list(on_disk["thresholds"]) == ["like", "click"]

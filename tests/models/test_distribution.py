@@ -86,6 +86,7 @@ def run(settings, data, tmp_path, rows=1000):
         capture_output=True,
         text=True,
         timeout=300,
+        encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr[-4000:]
     return json.loads(result.stdout.splitlines()[-1])
@@ -171,6 +172,7 @@ def compare(cases):
         capture_output=True,
         text=True,
         timeout=900,
+        encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr[-4000:]
     lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]

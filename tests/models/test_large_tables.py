@@ -34,6 +34,7 @@ def measured(optimizer, rows):
         capture_output=True,
         text=True,
         timeout=300,
+        encoding="utf-8",
     )
     assert result.returncode == 0, result.stderr[-3000:]
     return json.loads(result.stdout.splitlines()[-1])

@@ -30,7 +30,9 @@ def train(settings, data, folder):
         run_job(job, report=lambda line: None)
     finally:
         keras.mixed_precision.set_global_policy(before)
-    return tf.saved_model.load(str(folder / "model")), json.loads((folder / "log" / "training.json").read_text())
+    return tf.saved_model.load(str(folder / "model")), json.loads(
+        (folder / "log" / "training.json").read_text(encoding="utf-8")
+    )
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import tf_keras as keras
 from models.compiled_models import CompiledModels, step_family
 from models.decision import Decision
 from models.features import group_key, label_key, weight_key
-from models.sweep import Sweep, SweepData
+from models.sweep import Sweep, SweepData, read_outcomes
 from models.training_job import TrainingJob
 from models.training_run import run_job
 from tests.models.conftest import TASKS, make_rows
@@ -51,7 +51,7 @@ def product(settings, sweep_data, folder, rows):
     run_job(job, report=lambda line: None)
     served = tf.saved_model.load(job.model_dir).signatures["serving_default"]
     scores = served(examples=tf.constant([example(row) for row in rows]))
-    training = json.loads((folder / "log" / "training.json").read_text())
+    training = json.loads((folder / "log" / "training.json").read_text(encoding="utf-8"))
     return np.concatenate([scores[task].numpy() for task in TASKS], axis=1), Decision.load(job.model_dir), training
 
 
@@ -173,6 +173,12 @@ def test_outcomes_are_those_of_the_raw_rows_in_the_scores_order(sweep, rows):
         assert found.known[:, index].tolist() == [row[weight_key(task)] for row in rows]
     for name in GROUPS:
         assert found.groups[name].tolist() == [row[group_key(name)] for row in rows]
+
+
+def test_a_row_without_a_cluster_has_an_empty_one(data, rows, tmp_path):
+    given = [row | ({"user": f"u{i % 3}"} if i % 2 else {}) for i, row in enumerate(rows)]
+    found = read_outcomes(with_test(data, tmp_path, [given]), TASKS, GROUPS, "user")
+    assert found.clusters is not None and found.clusters.tolist() == [row.get("user", "") for row in given]
 
 
 def test_what_cannot_be_swept_is_told_with_its_reason(make_settings, sweep, sweep_data):

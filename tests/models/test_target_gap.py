@@ -266,7 +266,9 @@ def run(settings, data, folder, report=lambda line: None, **paths):
     run_job(job, report)
     reader = tf.train.load_checkpoint(str(folder / "model" / "variables" / "variables"))
     names = sorted(name for name in reader.get_variable_to_shape_map() if name.startswith("weights/"))
-    return json.loads((folder / "log" / "training.json").read_text()), [reader.get_tensor(name) for name in names]
+    return json.loads((folder / "log" / "training.json").read_text(encoding="utf-8")), [
+        reader.get_tensor(name) for name in names
+    ]
 
 
 @pytest.fixture(scope="module")

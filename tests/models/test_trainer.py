@@ -65,18 +65,21 @@ def test_the_child_dies_with_its_parent(tmp_path):
         time.sleep(120)
         """
     )
-    (tmp_path / "child.py").write_text(child)
+    (tmp_path / "child.py").write_text(child, encoding="utf-8")
     parent = "import sys; from models.trainer import run_child; run_child([sys.executable, sys.argv[1]])"
     process = subprocess.Popen([sys.executable, "-c", parent, str(tmp_path / "child.py")], cwd=ROOT)
     deadline = time.monotonic() + 200
-    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text(encoding="utf-8")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.2)
-    pid = int((tmp_path / "pid").read_text())
+    pid = int((tmp_path / "pid").read_text(encoding="utf-8"))
     process.send_signal(signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 20
-    while os.path.exists(f"/proc/{pid}") and "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]:
+    while (
+        os.path.exists(f"/proc/{pid}")
+        and "Z" not in pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2]
+    ):
         assert time.monotonic() < deadline, "the child outlived its parent"
         time.sleep(0.1)
 
@@ -139,13 +142,16 @@ def test_the_component_trains_and_exports(make_settings, data, tmp_path):
     # What a killed run left behind does not count.
     left = tmp_path / "model" / "Format-Serving.partial"
     left.mkdir()
-    (left / "saved_model.pb").write_text("half")
+    (left / "saved_model.pb").write_text("half", encoding="utf-8")
     GenericExecutor().Do(inputs, outputs, properties(settings, root))
 
     serving = tmp_path / "model" / "Format-Serving"
     assert sorted(path.name for path in serving.parent.iterdir()) == ["Format-Serving"]
     assert set(tf.saved_model.load(str(serving)).signatures) == {"serving_default", "serving_tensors"}
-    assert json.loads((serving / "assets.extra" / "decision.json").read_text())["rule"]["like"] == "base_rate"
+    assert (
+        json.loads((serving / "assets.extra" / "decision.json").read_text(encoding="utf-8"))["rule"]["like"]
+        == "base_rate"
+    )
     names = [path.name for path in (tmp_path / "run").iterdir()]
     assert "training.json" in names and any(name.startswith("events.out.tfevents") for name in names)
     assert list(root.iterdir()) == []

@@ -54,8 +54,8 @@ def test_a_job_leaves_a_model_with_its_thresholds_and_history(make_settings, dat
     assert decision.rule == {"like": "base_rate", "click": "number", "buy": "base_rate"}
     assert decision.thresholds["click"] == 0.5 and 0 < decision.thresholds["like"] < 1
 
-    training = json.loads((tmp_path / "log" / "training.json").read_text())
-    assert training == json.loads((tmp_path / "model" / "assets.extra" / "training.json").read_text())
+    training = json.loads((tmp_path / "log" / "training.json").read_text(encoding="utf-8"))
+    assert training == json.loads((tmp_path / "model" / "assets.extra" / "training.json").read_text(encoding="utf-8"))
     assert training["tasks"] == ["like", "click", "buy"] and len(training["history"]) == 2
     assert training["train"]["rows"] == 1000 and training["rows_per_second"] > 0
     assert training["groups"]["gender"] == ["men", "women"]
@@ -71,7 +71,7 @@ def test_a_head_without_enough_specific_rows_is_told_loudly(make_settings, data,
     lines = []
     run_job(make_job(settings, data, tmp_path), report=lines.append)
     warnings = [line for line in lines if line.startswith("WARNING")]
-    training = json.loads((tmp_path / "log" / "training.json").read_text())
+    training = json.loads((tmp_path / "log" / "training.json").read_text(encoding="utf-8"))
     short = [task for task, enough in training["has_specific"].items() if not enough]
     assert short and len(warnings) == len(short)
     for line, task in zip(warnings, short, strict=True):
@@ -144,7 +144,7 @@ CHILD = textwrap.dedent(
 
 def run_child(job, folder, kill_at=10**9):
     folder.mkdir(exist_ok=True)
-    (folder / "job.json").write_text(job.model_dump_json())
+    (folder / "job.json").write_text(job.model_dump_json(), encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-c", CHILD, str(folder / "job.json"), str(kill_at)],
         cwd=ROOT,
@@ -152,6 +152,7 @@ def run_child(job, folder, kill_at=10**9):
         capture_output=True,
         text=True,
         timeout=280,
+        encoding="utf-8",
     )
 
 

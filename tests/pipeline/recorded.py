@@ -147,8 +147,8 @@ class RecordedRuns:
             self._execution(dataset, run, node, STATES[state], properties.get(node, {}), output)
         if report is not None:
             page.mkdir(parents=True)
-            (page / "index.html").write_text(f"<!doctype html><title>{run}</title>")
-            (page / "summary.json").write_text(json.dumps(report))
+            (page / "index.html").write_text(f"<!doctype html><title>{run}</title>", encoding="utf-8")
+            (page / "summary.json").write_text(json.dumps(report), encoding="utf-8")
         return page
 
     def finished(self, run: str, *, settings: RunSettings | None = None, **kwargs: Any) -> Path:

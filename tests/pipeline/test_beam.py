@@ -151,10 +151,14 @@ def test_spark_with_a_worker_pool() -> None:
     assert beam_errors(options) == []
 
 
-@pytest.mark.parametrize("runner", CLUSTERS)
-def test_tfx_sends_no_package_of_its_own_to_a_cluster(runner: str) -> None:
-    """It would build one from its installation for each component, which workers then install from an index."""
-    found = arguments(runner=runner, **{runner: CLUSTERS[runner]})
+@pytest.mark.parametrize(
+    "block",
+    [{"workers": 1}, {"workers": 2}, *({"runner": runner, runner: block} for runner, block in CLUSTERS.items())],
+    ids=str,
+)
+def test_tfx_packs_no_package_of_its_own(block: dict[str, Any]) -> None:
+    """It would build one from its installation for each component, leave it, and have workers install it from an index."""
+    found = arguments(**block)
     assert dependency_utils.make_beam_dependency_flags(found) == found
 
 
@@ -219,9 +223,9 @@ def test_contradictory_or_missing_blocks_are_refused(block: dict[str, Any], word
     ],
 )
 def test_the_yaml_file_names_the_key(block: dict[str, Any], line: str, tmp_path: Path) -> None:
-    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text())
+    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8"))
     path = tmp_path / "run.yaml"
-    path.write_text(yaml.safe_dump(content | {"beam": block}))
+    path.write_text(yaml.safe_dump(content | {"beam": block}), encoding="utf-8")
     with pytest.raises(ConfigError) as error:
         load(path)
     assert any(found.strip().startswith(line) for found in str(error.value).splitlines()), str(error.value)
@@ -229,9 +233,9 @@ def test_the_yaml_file_names_the_key(block: dict[str, Any], line: str, tmp_path:
 
 @pytest.mark.parametrize("runner", CLUSTERS)
 def test_the_block_goes_through_yaml_and_json(runner: str, tmp_path: Path) -> None:
-    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text())
+    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8"))
     path = tmp_path / "run.yaml"
-    path.write_text(yaml.safe_dump(content | {"beam": {"runner": runner, runner: CLUSTERS[runner]}}))
+    path.write_text(yaml.safe_dump(content | {"beam": {"runner": runner, runner: CLUSTERS[runner]}}), encoding="utf-8")
     settings = load(path).beam
     assert settings == BeamSettings.model_validate_json(settings.model_dump_json())
     assert beam_args(settings) == arguments(runner=runner, **{runner: CLUSTERS[runner]})

@@ -34,7 +34,7 @@ Write = Callable[[Any], Path]
 def write(tmp_path: Path) -> Write:
     def write(content: Any) -> Path:
         path = tmp_path / "run.yaml"
-        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content), encoding="utf-8")
         return path
 
     return write
@@ -194,8 +194,10 @@ def test_every_wrong_key_is_listed_at_once(write: Write) -> None:
 def test_on_off_yes_and_no_are_words(write: Write) -> None:
     """YAML 1.1 reads them as booleans, and `gate.on` could not be written."""
     path = write(MINIMAL)
-    text = path.read_text().replace("gate:", "gate:\n  on: interval", 1)
-    path.write_text(text + "\nreport: {min_count: 30}\nevaluation: {batched: false, slices: [[no]]}\n")
+    text = path.read_text(encoding="utf-8").replace("gate:", "gate:\n  on: interval", 1)
+    path.write_text(
+        text + "\nreport: {min_count: 30}\nevaluation: {batched: false, slices: [[no]]}\n", encoding="utf-8"
+    )
     settings = load(path)
     assert settings.gate.on == "interval"
     assert settings.evaluation.batched is False and settings.evaluation.slices == (("no",),)

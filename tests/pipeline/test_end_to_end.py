@@ -104,7 +104,7 @@ def test_served_model_gives_the_figures_that_the_gate_saw(
         spec[label_key(task)] = tf.io.FixedLenFeature([], tf.int64)
         spec[weight_key(task)] = tf.io.FixedLenFeature([], tf.float32)
     columns = {name: column.numpy() for name, column in tf.io.parse_example(serialized, spec).items()}
-    decision = json.loads(Path(fair["pushed"], "assets.extra", "decision.json").read_text())
+    decision = json.loads(Path(fair["pushed"], "assets.extra", "decision.json").read_text(encoding="utf-8"))
     for task in TASKS:
         above = scores[task].numpy().reshape(-1) > decision["thresholds"][task]
         label, known = columns[label_key(task)], columns[weight_key(task)] > 0
@@ -153,7 +153,7 @@ def test_an_edited_component_runs_again(runs: Runs, again: dict[str, Any], monke
 
 def test_a_side_table_that_changed_is_read_again(runs: Runs, again: dict[str, Any]) -> None:
     users = runs.small.config.parent / "log" / "users.csv"
-    users.write_text(users.read_text())
+    users.write_text(users.read_text(encoding="utf-8"), encoding="utf-8")
     anew = runs()["anew"]
     # The same content again: only the log is read anew, and what depends on its new artifact.
     assert "InteractionLogGen" in anew

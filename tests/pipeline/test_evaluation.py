@@ -60,9 +60,11 @@ def test_each_task_has_its_own_metrics_at_its_own_threshold():
         configs = {metric.class_name.removeprefix("Batched"): metric.config for metric in specs[task].metrics}
         assert json.loads(configs["FairnessIndicators"]) == {"thresholds": thresholds}
         assert json.loads(configs["BinaryAccuracy"]) == accuracy
-        assert {"AUC", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount", "WeightedExampleCount"} <= set(
+        assert {"RankAUC", "Calibration", "MeanLabel", "MeanPrediction", "ExampleCount", "WeightedExampleCount"} <= set(
             configs
         )
+        # TFMA's own has buckets of equal width.
+        assert "AUC" not in configs
 
 
 def test_tradeoff_metric_knows_tasks_groups_and_code():

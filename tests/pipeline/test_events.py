@@ -8,11 +8,10 @@ import logging
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from pipeline import events as module
 from pipeline.events import PROGRESS, EventWriter, StageHandler, follow
-from pipeline.terminal import Stages
+from pipeline.terminal import Stages, console
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def logger(tmp_path: Path) -> logging.Logger:
 
 def read(tmp_path: Path) -> list[dict]:
     path = tmp_path / "events.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
 def test_stages_notes_and_cache_become_events(logger: logging.Logger, tmp_path: Path) -> None:
@@ -77,7 +76,7 @@ def test_follow_yields_each_event_once_and_waits_for_whole_lines(tmp_path: Path)
     steps = iter(['{"kind": "note", "text": "ä"}\n{"ki', 'nd": "note", "text": "2"}\n', "", ""])
 
     def step() -> bool:
-        with path.open("a") as file:
+        with path.open("a", encoding="utf-8") as file:
             file.write(next(steps))
         return next(alive)
 
@@ -90,7 +89,7 @@ def test_follow_ends_where_nothing_was_written(tmp_path: Path) -> None:
 
 def test_stages_print_plain_lines_without_a_terminal() -> None:
     out = io.StringIO()
-    stages = Stages(Console(file=out, width=100))
+    stages = Stages(console(file=out, width=100))
     for at, state in ((10.0, "running"), (17.0, "finished")):
         stages.show({"at": at, "kind": "stage", "name": "Transform", "state": state})
     for at, state in ((18.0, "running"), (18.0, "cached"), (18.5, "finished")):

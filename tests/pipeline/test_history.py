@@ -96,7 +96,7 @@ def test_the_newest_unfinished_run_still_runs_where_its_folder_is_locked(recorde
     recorded.add("old", {"InteractionLogGen": "running"})
     recorded.add("new", {"InteractionLogGen": "cached", "Candidate": "running"})
     lock = recorded.root / "mini" / "lock"
-    with lock.open("w") as file:
+    with lock.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         new, old = listed(recorded)
         assert (new.state, new.at, old.state, old.at) == ("running", "Candidate", "killed", "InteractionLogGen")
@@ -104,7 +104,7 @@ def test_the_newest_unfinished_run_still_runs_where_its_folder_is_locked(recorde
         assert new.seconds is not None and new.seconds < 60
     assert listed(recorded)[0].state == "killed"
     # Looking must not have kept the lock from a run that wants it.
-    with lock.open("w") as file:
+    with lock.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -119,7 +119,7 @@ def test_the_runner_s_own_summary_serves_the_run_that_wrote_it(recorded: Recorde
     recorded.add("first", dict.fromkeys(NODES, "finished"))
     recorded.finished("second")
     own = summary(sample_settings(), run="second", arfg=0.25) | {"pushed": "/serving/7"}
-    (recorded.root / "mini" / "summary.json").write_text(json.dumps(own))
+    (recorded.root / "mini" / "summary.json").write_text(json.dumps(own), encoding="utf-8")
     second, first = listed(recorded)
     assert second.estimate("arfg") == own["arfg"] and second.pushed == "/serving/7"
     assert first.summary is None
@@ -146,12 +146,12 @@ def test_a_report_that_failed_is_none(recorded: RecordedRuns) -> None:
 
 def test_what_cannot_be_read_is_named(recorded: RecordedRuns) -> None:
     page = recorded.finished("r")
-    (page / "summary.json").write_text("{")
+    (page / "summary.json").write_text("{", encoding="utf-8")
     with pytest.raises(HistoryError, match=r"summary\.json: expected a run's summary as JSON"):
         listed(recorded)
     metadata = recorded.root / "broken" / "metadata.sqlite"
     metadata.parent.mkdir()
-    metadata.write_text("no database" * 100)
+    metadata.write_text("no database" * 100, encoding="utf-8")
     with pytest.raises(HistoryError, match=r"broken/metadata\.sqlite: expected ML Metadata's SQLite file"):
         listed(recorded, "broken")
 

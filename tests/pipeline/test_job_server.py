@@ -88,9 +88,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> RunSettings:
     """3,000 rows in three files."""
     folder = tmp_path_factory.mktemp("log")
     generate(str(folder), settings_for(3_000), rows_per_file=1_000)
-    content = yaml.safe_load((folder / "dataset.yaml").read_text())
+    content = yaml.safe_load((folder / "dataset.yaml").read_text(encoding="utf-8"))
     content["negatives"] = {"min_specific": 1}
-    (folder / "dataset.yaml").write_text(yaml.safe_dump(content))
+    (folder / "dataset.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
     return load(folder / "dataset.yaml")
 
 

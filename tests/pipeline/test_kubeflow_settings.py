@@ -78,21 +78,21 @@ def test_a_pods_lists_and_maps_add_to_the_defaults() -> None:
 
 
 def test_errors_name_the_file_and_the_key(tmp_path: Path) -> None:
-    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text())
+    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8"))
     content["kubeflow"] = {"components": {"Candidate": {"gpus": 1}}}
     path = tmp_path / "wrong.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(ConfigError, match=r"wrong.yaml:\n  kubeflow.components.Candidate.gpus: unknown key"):
         load(path)
 
 
 def test_remote_addresses_stay_as_they_are(tmp_path: Path) -> None:
-    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text())
+    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8"))
     content["log"]["root"] = "gs://bucket/log"
     content["push"] = {"directory": "gs://bucket/serving"}
     content["data_schema"] = "gs://bucket/schema.pbtxt"
     path = tmp_path / "remote.yaml"
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
     settings = load(path)
     assert settings.log.root == "gs://bucket/log"
     assert settings.push.directory == "gs://bucket/serving"

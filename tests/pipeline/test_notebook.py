@@ -58,7 +58,9 @@ def save_model(folder: Path, name: str) -> str:
     model = Model()
     tf.saved_model.save(model, str(folder), signatures={"serving_default": model.serve})
     (folder / "assets.extra").mkdir(exist_ok=True)
-    (folder / "assets.extra" / "decision.json").write_text(json.dumps({"thresholds": dict.fromkeys(TASKS, 0.5)}))
+    (folder / "assets.extra" / "decision.json").write_text(
+        json.dumps({"thresholds": dict.fromkeys(TASKS, 0.5)}), encoding="utf-8"
+    )
     return str(folder)
 
 
@@ -152,6 +154,7 @@ def test_tfma_alone_reads_the_evaluation(evaluation: Path, columns: Columns, tmp
         capture_output=True,
         text=True,
         timeout=300,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -195,7 +198,7 @@ def executed(
     content = summary(sample_settings(), arfg=0.4, blessed=False)
     content |= {"group": "gender", "paths": {"evaluation": str(evaluation)}}
     path = tmp_path_factory.mktemp("run") / "summary.json"
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
     return execute(path)
 
 
@@ -236,7 +239,7 @@ def test_the_notebook_s_frames_hold_the_whole_of_tfmas_bundle(executed: nbformat
         (page,) = re.findall(r'srcdoc="([^"]*)"', frame)
         scripts = re.findall(r"<script>(.*?)</script>", html.unescape(page), re.S)
         assert len(scripts) == 2
-        assert scripts[0].replace(r"<\/script", "</script") == bundle.read_text()
+        assert scripts[0].replace(r"<\/script", "</script") == bundle.read_text(encoding="utf-8")
 
 
 def test_the_notebook_needs_a_run(execute: Callable[[Path], nbformat.NotebookNode], tmp_path: Path) -> None:

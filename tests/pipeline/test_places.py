@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import UNUSABLE, cli
 from pipeline.config import ConfigError, PushSettings, RunSettings, load
-from pipeline.places import RUNS_VARIABLE, run_folder
+from pipeline.places import RUNS_VARIABLE, new_log, run_folder
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data_schemas" / "sample"
 
@@ -36,9 +38,21 @@ def test_another_file_system_is_refused_with_the_key() -> None:
 
 def test_the_command_ends_before_anything_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(RUNS_VARIABLE, str(tmp_path / "runs"))
-    text = (SAMPLE / "dataset.yaml").read_text() + "\npush: {directory: gs://bucket/models}\n"
+    text = (SAMPLE / "dataset.yaml").read_text(encoding="utf-8") + "\npush: {directory: gs://bucket/models}\n"
     config = tmp_path / "dataset.yaml"
-    config.write_text(text.replace("${FAIRNESS_SAMPLE_DIR:-../../data/sample}", str(tmp_path / "log")))
+    config.write_text(
+        text.replace("${FAIRNESS_SAMPLE_DIR:-../../data/sample}", str(tmp_path / "log")), encoding="utf-8"
+    )
     done = CliRunner().invoke(cli, ["run", str(config)])
     assert done.exit_code == UNUSABLE and "push.directory" in done.output
     assert not (tmp_path / "log").exists() and not (tmp_path / "runs").exists()
+
+
+def test_commands_of_one_second_have_logs_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time, "strftime", lambda layout: "20240613-101500")
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: new_log(tmp_path / "logs"), range(8)))
+    assert len(set(made)) == 8
+    assert len({path.with_suffix(".events.jsonl") for path in made}) == 8
+    assert min(made).name == "20240613-101500.log"
+    assert new_log(tmp_path / "logs", "prepare").name == "20240613-101500-prepare.log"

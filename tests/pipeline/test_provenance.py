@@ -20,7 +20,7 @@ def project(tmp_path: Path) -> Path:
         "models/unused.py": "",
     }.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     return tmp_path
 
 
@@ -32,14 +32,14 @@ def test_covers_what_is_imported_and_nothing_else(project: Path) -> None:
 def test_changes_with_each_source_and_the_lock(project: Path, name: str) -> None:
     before = source_hash("models.a", root=project)
     source_hash.cache_clear()
-    (project / name).write_text((project / name).read_text() + "# edited\n")
+    (project / name).write_text((project / name).read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
     assert source_hash("models.a", root=project) != before
 
 
 def test_does_not_change_with_other_files(project: Path) -> None:
     before = source_hash("models.a", root=project)
     source_hash.cache_clear()
-    (project / "models/unused.py").write_text("x = 1\n")
+    (project / "models/unused.py").write_text("x = 1\n", encoding="utf-8")
     assert source_hash("models.a", root=project) == before
 
 

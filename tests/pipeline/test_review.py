@@ -7,6 +7,7 @@ import json
 import shlex
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -30,9 +31,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def report(tmp_path: Path) -> Path:
     folder = tmp_path / "report"
     (folder / "figures").mkdir(parents=True)
-    (folder / "index.html").write_text("<!doctype html><title>the report</title>")
-    (folder / "figures" / "gap.svg").write_text("<svg/>")
-    (tmp_path / "secret.txt").write_text("not to be served")
+    (folder / "index.html").write_text("<!doctype html><title>the report</title>", encoding="utf-8")
+    (folder / "figures" / "gap.svg").write_text("<svg/>", encoding="utf-8")
+    (tmp_path / "secret.txt").write_text("not to be served", encoding="utf-8")
     (folder / "link.txt").symlink_to(tmp_path / "secret.txt")
     return folder
 
@@ -108,6 +109,20 @@ def test_a_name_that_was_pointed_here_is_refused(server: review.ReportServer, ho
     assert answer(server, "/", host=host)[0] == status
 
 
+@pytest.mark.parametrize(
+    ("error", "printed"),
+    [(BrokenPipeError(32, "Broken pipe"), False), (ConnectionResetError(), False), (KeyError("a"), True)],
+)
+def test_a_client_that_hangs_up_is_no_error(
+    server: review.ReportServer, error: Exception, printed: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        raise error
+    except Exception:
+        server.handle_error(None, ("127.0.0.1", 1))
+    assert ("Traceback" in capfd.readouterr().err) == printed
+
+
 def test_only_this_machine_is_listened_to(server: review.ReportServer) -> None:
     assert server.server_address[0] == "127.0.0.1"
 
@@ -147,7 +162,7 @@ def trained(*logs: Path) -> Run:
         name: Node(name, "finished", 1, {"model_run": Output(path, {})})
         for name, path in zip(("Candidate", "Baseline"), logs, strict=False)
     }
-    return Run("mini", 1, RunRecord("r", nodes), "finished", None, None, None)
+    return Run(Path("mini"), 1, RunRecord("r", nodes), "finished", None, None, None)
 
 
 def test_the_command_for_tensorboard_names_both_models(tmp_path: Path) -> None:
@@ -197,17 +212,25 @@ def test_the_printed_command_shows_the_training(tmp_path: Path) -> None:
         process.wait()
 
 
-def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
-    """`make review` as a person uses it: an address, the page, Ctrl-C."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("ignored", [False, True], ids=["foreground", "background"])
+def test_the_command_serves_until_it_is_interrupted(ignored: bool, number: signal.Signals, tmp_path: Path) -> None:
+    """`make review` as a person uses it: an address, the page, Ctrl-C.
+
+    A shell without job control has SIGINT ignored in what it starts in the background.
+    """
     RecordedRuns(tmp_path).finished("a-run")
     RecordedRuns(tmp_path).add("b-run", {"InteractionLogGen": "failed"})
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "pipeline.cli", "review", "--port", "0"],
         cwd=ROOT,
         env={"FAIR_RUNS_DIR": str(tmp_path), "PATH": "", "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        encoding="utf-8",
     )
     assert process.stdout is not None
     lines: list[str] = []
@@ -219,7 +242,15 @@ def test_the_command_serves_until_it_is_interrupted(tmp_path: Path) -> None:
     address = next(line for line in lines if "Ctrl-C" in line).split()[0]
     with urllib.request.urlopen(address, timeout=10) as response:
         assert b"a-run" in response.read()
-    process.send_signal(signal.SIGINT)
+    # A client that hangs up before it has read its answer: the server resets the connection, or is reset by it.
+    host, port = address.removeprefix("http://").rstrip("/").split(":")
+    for _ in range(20):
+        with socket.create_connection((host, int(port)), 10) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    with urllib.request.urlopen(address, timeout=10) as response:
+        assert response.status == 200
+    process.send_signal(number)
     rest, _ = process.communicate(timeout=20)
     assert process.returncode == 0
     text = "".join(lines) + rest

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from rich.console import Console
 
-from pipeline import history
+from pipeline import history, terminal
 from pipeline.cli import cli
 from pipeline.compare import CellKey, Changes, compare
 from pipeline.comparison_table import name_of, show_comparison
@@ -49,7 +48,7 @@ def called(*arguments: str) -> Result:
 
 def on_terminal(width: int, show: Any, *arguments: Any, **options: Any) -> str:
     out = io.StringIO()
-    show(*arguments, Console(file=out, width=width, force_terminal=True, no_color=True, highlight=False), **options)
+    show(*arguments, terminal.console(file=out, width=width, force_terminal=True, no_color=True), **options)
     return out.getvalue()
 
 
@@ -92,9 +91,11 @@ def test_runs_of_one_dataset(four: RecordedRuns, tmp_path: Path) -> None:
     four.finished("2026-01-05T10:00:00.5", dataset="other")
     assert len(json.loads(called("runs", "--json").output)) == 5
     assert [run["id"] for run in json.loads(called("runs", "--json", "--dataset", "other").output)] == ["other/1"]
-    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text()) | {"dataset": "other"}
+    content = yaml.safe_load((ROOT / "data_schemas" / "sample" / "dataset.yaml").read_text(encoding="utf-8")) | {
+        "dataset": "other"
+    }
     config = tmp_path / "other.yaml"
-    config.write_text(yaml.safe_dump(content))
+    config.write_text(yaml.safe_dump(content), encoding="utf-8")
     assert [run["id"] for run in json.loads(called("runs", "--json", "--config", str(config)).output)] == ["other/1"]
 
 
@@ -175,10 +176,10 @@ def test_names_of_the_data_are_no_markup(recorded: RecordedRuns) -> None:
     recorded.finished("a", settings=settings)
     recorded.finished("b", settings=settings)
     page = recorded.root / "mini" / "artifacts" / "FairnessReport" / "report" / "b" / "summary.json"
-    content = json.loads(page.read_text())
+    content = json.loads(page.read_text(encoding="utf-8"))
     content["tasks"]["[red]cl/ick[/]"] = content["tasks"].pop("click")
     content["reasons"] = ["[bold]why[/]"]
-    page.write_text(json.dumps(content))
+    page.write_text(json.dumps(content), encoding="utf-8")
     newest, oldest = history.runs(recorded.root, ["mini"])
     for width in (80, 160):
         text = on_terminal(width, show_comparison, compare(oldest, newest), everything=True)
@@ -236,12 +237,16 @@ def test_cells_in_words(key: CellKey, name: str) -> None:
     ],
 )
 def test_make_hands_its_variables_on(target: str, variables: list[str], expected: str) -> None:
-    done = subprocess.run(["make", "-n", target, *variables], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "-n", target, *variables], cwd=ROOT, capture_output=True, text=True, check=True, encoding="utf-8"
+    )
     assert expected in [
         " ".join(line.split()).removeprefix(".venv/bin/python -m ") for line in done.stdout.splitlines()
     ]
 
 
 def test_make_compare_asks_for_both_runs() -> None:
-    done = subprocess.run(["make", "compare", "A=1", "-o", "environment"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        ["make", "compare", "A=1", "-o", "environment"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode != 0 and "expected two runs: make compare A=… B=…" in done.stderr

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from components.model_pusher.push import push, versions
+from components.model_pusher.push import ChangedModelError, push, versions
+from models.file_digest import JUDGED, folder_digest
 from pipeline.places import RunFolder
 from pipeline.recovery import sweep
-from pipeline.run_record import Node, Output, RunRecord, ensure_newest, innermost, latest, open_store, pushed_to
+from pipeline.run_record import Node, Output, RunRecord, ensure_newest, latest, open_store, pushed_since, pushed_to
 
 
 @pytest.fixture
@@ -52,6 +54,24 @@ def test_latest_reads_the_newest_run(folder: RunFolder, tmp_path: Path) -> None:
         record.output("Evaluator", "evaluation")
 
 
+@pytest.mark.parametrize(
+    ("state", "before", "expected"),
+    [
+        (mlmd.Execution.COMPLETE, 60, True),
+        (mlmd.Execution.COMPLETE, -60, False),
+        (mlmd.Execution.CACHED, 60, False),
+        (mlmd.Execution.FAILED, 60, False),
+    ],
+)
+def test_what_a_run_pushed_is_told_from_its_pusher(
+    folder: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: int, before: int, expected: bool
+) -> None:
+    assert pushed_since(folder.metadata, "p", 0) is None
+    monkeypatch.setattr("pipeline.run_record.pushed_to", lambda record: tmp_path / record.run_id)
+    identity = record_execution(folder, "run1", "ModelPusher", state, tmp_path / "pushed")
+    assert identity and (pushed_since(folder.metadata, "p", time.time() - before) is not None) == expected
+
+
 def test_latest_without_a_run_is_an_error(folder: RunFolder) -> None:
     open_store(folder.metadata).put_context_type(mlmd.ContextType(name="pipeline_run"))
     with pytest.raises(LookupError, match="no run"):
@@ -78,7 +98,9 @@ def pushed_record(model: Path, target: Path) -> RunRecord:
     pusher = Node(
         "ModelPusher", "cached", 0, {"pushed_model": Output(model, {"pushed": 1, "pushed_destination": str(target)})}
     )
-    return RunRecord("r", {"Candidate": candidate, "ModelPusher": pusher})
+    blessing = Output(model, {"blessed": 1, JUDGED: folder_digest(model / "Format-Serving")})
+    evaluator = Node("Evaluator", "cached", 0, {"blessing": blessing})
+    return RunRecord("r", {"Candidate": candidate, "Evaluator": evaluator, "ModelPusher": pusher})
 
 
 def test_a_cached_push_ends_as_the_newest(folder: RunFolder, tmp_path: Path) -> None:
@@ -86,15 +108,23 @@ def test_a_cached_push_ends_as_the_newest(folder: RunFolder, tmp_path: Path) -> 
     for name in "ab":
         models[name] = tmp_path / name
         (models[name] / "Format-Serving").mkdir(parents=True)
-        (models[name] / "Format-Serving" / "saved_model.pb").write_text(name)
+        (models[name] / "Format-Serving" / "saved_model.pb").write_text(name, encoding="utf-8")
     first = push(models["a"] / "Format-Serving", folder.serving)
     record = pushed_record(models["a"], first)
     assert ensure_newest(record, folder) == first
     push(models["b"] / "Format-Serving", folder.serving)
     again = ensure_newest(record, folder)
     assert again is not None and again != first
-    assert (folder.serving / str(versions(folder.serving)[-1]) / "saved_model.pb").read_text() == "a"
+    assert (folder.serving / str(versions(folder.serving)[-1]) / "saved_model.pb").read_text(encoding="utf-8") == "a"
     assert len(versions(folder.serving)) == 3
+    # Somebody changed what is served, and then what it came from.
+    (again / "saved_model.pb").write_text("c", encoding="utf-8")
+    once_more = ensure_newest(pushed_record(models["a"], again), folder)
+    assert once_more is not None and once_more != again
+    record = pushed_record(models["a"], first)
+    (models["a"] / "Format-Serving" / "saved_model.pb").write_text("d", encoding="utf-8")
+    with pytest.raises(ChangedModelError, match="nothing was pushed"):
+        ensure_newest(record, folder)
 
 
 def test_a_refused_model_is_not_pushed_again(folder: RunFolder, tmp_path: Path) -> None:
@@ -104,13 +134,3 @@ def test_a_refused_model_is_not_pushed_again(folder: RunFolder, tmp_path: Path) 
     assert pushed_to(record) is None
     assert ensure_newest(record, folder) is None
     assert not folder.serving.exists()
-
-
-def test_innermost_gives_the_first_error_without_wrappings() -> None:
-    try:
-        try:
-            raise ValueError("column `age` is missing [while running 'Read/Map']")
-        except ValueError as cause:
-            raise RuntimeError("failed") from cause
-    except RuntimeError as error:
-        assert innermost(error) == "ValueError: column `age` is missing"

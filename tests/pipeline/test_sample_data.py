@@ -106,7 +106,7 @@ def test_ensure_writes_once_and_again_when_settings_change(tmp_path: Path) -> No
 
 def test_ensure_does_not_overwrite_what_it_did_not_make(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "precious.csv").write_text("x\n")
+    (tmp_path / "mine" / "precious.csv").write_text("x\n", encoding="utf-8")
     with pytest.raises(FileExistsError, match="no generated sample"):
         ensure(tmp_path / "mine", SampleSettings(rows=100, users=10, items=10))
-    assert (tmp_path / "mine" / "precious.csv").read_text() == "x\n"
+    assert (tmp_path / "mine" / "precious.csv").read_text(encoding="utf-8") == "x\n"

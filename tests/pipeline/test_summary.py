@@ -36,7 +36,8 @@ def record(tmp_path: Path) -> RunRecord:
         node("Evaluator", "finished", evaluation="evaluation"),
         node("FairnessReport", "finished", report="report"),
     ]
-    (tmp_path / "report" / "summary.json").write_text(json.dumps(REPORTED))
+    nodes[1].outputs["blessing"] = Output(tmp_path / "blessing", {"blessed": 1})
+    (tmp_path / "report" / "summary.json").write_text(json.dumps(REPORTED), encoding="utf-8")
     return RunRecord("this run", {node.name: node for node in nodes})
 
 
@@ -52,6 +53,12 @@ def test_the_runner_adds_stages_paths_its_run_and_where_the_model_stands(folder:
         "tensorboard": str(root / "model_run"),
         "summary": str(folder.summary),
     }
+
+
+def test_a_report_that_was_edited_decides_nothing(folder: RunFolder, record: RunRecord) -> None:
+    record.nodes["Evaluator"].outputs["blessing"].properties["blessed"] = 0
+    with pytest.raises(ValueError, match="says that the model was passed, and the blessing that it was refused"):
+        summary.compose(dict(REPORTED), folder, record, None)
 
 
 def test_a_refused_model_stands_where_it_was_trained(folder: RunFolder, record: RunRecord) -> None:
@@ -75,7 +82,7 @@ def test_writing_checks_the_evaluation_first(
     assert not folder.summary.exists()
     monkeypatch.setattr(summary, "check_expected", lambda path, expected: None)
     written = summary.write(settings, folder, record, None)
-    assert json.loads(folder.summary.read_text()) == written
+    assert json.loads(folder.summary.read_text(encoding="utf-8")) == written
     assert [path.name for path in folder.root.parent.glob("*.writing")] == []
 
 

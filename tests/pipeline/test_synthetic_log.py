@@ -121,7 +121,7 @@ def test_parquet_holds_the_same(log: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])
 def test_the_folder_is_a_dataset(log: Path, tmp_path: Path, file_format: str) -> None:
     shutil.copytree(log, tmp_path / "log")
-    (tmp_path / "log" / "dataset.yaml").write_text(yaml.safe_dump(dataset_settings(file_format)))
+    (tmp_path / "log" / "dataset.yaml").write_text(yaml.safe_dump(dataset_settings(file_format)), encoding="utf-8")
     settings = load(tmp_path / "log" / "dataset.yaml")
     assert settings.dataset == "synthetic" and settings.sample is None
     assert settings.log.root == str(tmp_path / "log") and Path(settings.data_schema).parent == tmp_path / "log"

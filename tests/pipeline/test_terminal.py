@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from rich.console import Console
-
-from pipeline.terminal import show
+from pipeline.terminal import console, show
 
 
 def estimate(value: float | None, interval: list[float] | None = None, reason: str = "") -> dict[str, Any]:
@@ -55,7 +53,7 @@ def summary(**changes: Any) -> dict[str, Any]:
 
 def printed(content: dict[str, Any]) -> str:
     out = io.StringIO()
-    show(content, Console(file=out, width=200))
+    show(content, console(file=out, width=200))
     return out.getvalue()
 
 
@@ -100,6 +98,26 @@ def test_an_undefined_value_is_no_number() -> None:
 def test_an_unbounded_interval_is_said() -> None:
     text = printed(summary(arfg=estimate(0.7, None, "the interval holds 0")))
     assert "0.7000 (interval unbounded)" in text and "the interval holds 0" in text
+
+
+def test_nothing_that_is_printed_is_markup() -> None:
+    changed = summary(
+        dataset="m[v2]",
+        group="[red]g",
+        pushed="/a [v2]/:smile:",
+        paths={"report": "/a [v2][/bold]"},
+        left_out=["[dim]x"],
+    )
+    text = printed(changed | {"reasons": ["[bold]why[/]"]})
+    for shown in (
+        "m[v2]: test split",
+        "gaps between [red]g",
+        "/a [v2]/:smile:",
+        "/a [v2][/bold]",
+        "[dim]x",
+        "[bold]why[/]",
+    ):
+        assert shown in text
 
 
 def test_what_intervals_take_as_independent_is_said() -> None:

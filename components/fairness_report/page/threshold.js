@@ -1,20 +1,22 @@
 // The threshold slider: FPR, TPR and error per group, recomputed from the score histograms.
-const thresholdState = { task: DATA.tasks[0], key: DATA.group, who: 'model', bin: 0, own: true };
+const thresholdState = { task: DATA.tasks[0], key: DATA.group, who: 'model', step: 0, own: true };
 
 // More groups would make the slider slow.
 const MOST_GROUPS = 200;
 const behind = (row, rows) => (rows === 'rows' ? row.negatives + row.positives : row[rows]);
 
-// Rows at and above a bin of a histogram [bins, counts].
-const above = (bins, counts, from) => bins.reduce((sum, bin, i) => sum + (bin >= from ? counts[i] : 0), 0);
+// Rows behind a cell of a histogram [cells, counts]: those with scores above the cell's threshold.
+const above = (cells, counts, step) => cells.reduce((sum, cell, i) => sum + (cell > step ? counts[i] : 0), 0);
 const total = (counts) => counts.reduce((sum, value) => sum + value, 0);
 
-// Rates of each group with scores from bin `from` on taken as positives.
-function ratesAt(key, task, who, from) {
-  const found = histograms()[key];
-  return found.tasks[task][who].map(([negativeBins, negativeCounts, positiveBins, positiveCounts]) => {
+// The slider stops at the thresholds between which the scores of a task and model were counted.
+const thresholdsOf = ({ task, key, who }) => histograms()[key][task][who].thresholds;
+
+// Rates of each group with scores above a threshold taken as positives.
+function ratesAt(key, task, who, step) {
+  return histograms()[key][task][who].groups.map(([negativeCells, negativeCounts, positiveCells, positiveCounts]) => {
     const [negatives, positives] = [total(negativeCounts), total(positiveCounts)];
-    const [fp, tp] = [above(negativeBins, negativeCounts, from), above(positiveBins, positiveCounts, from)];
+    const [fp, tp] = [above(negativeCells, negativeCounts, step), above(positiveCells, positiveCounts, step)];
     const rows = negatives + positives;
     return {
       negatives,
@@ -26,7 +28,7 @@ function ratesAt(key, task, who, from) {
   });
 }
 
-// At the model's own threshold the counts of the evaluation are exact, where a bin's edge is near.
+// The model's own threshold may lie between two of the slider's; its figures are those of the evaluation.
 function ownRates(key, task, who) {
   const cells = DATA.rates[key].cells[task][who];
   return DATA.rates[key].groups.map((_, g) => ({
@@ -44,14 +46,15 @@ function gapOf(rates, rate, rows) {
 }
 
 function drawThreshold() {
-  const { task, key, who, bin, own } = thresholdState;
-  const bins = histograms()[key].bins;
-  const threshold = own ? DATA.thresholds[task][who] : bin / bins;
+  const { task, key, who, step, own } = thresholdState;
+  const threshold = own ? DATA.thresholds[task][who] : thresholdsOf(thresholdState)[step];
   const groups = DATA.rates[key].groups;
-  const rates = own ? ownRates(key, task, who) : ratesAt(key, task, who, bin);
+  const rates = own ? ownRates(key, task, who) : ratesAt(key, task, who, step);
   const reference = ownRates(key, task, who);
-  $('threshold-output').textContent = threshold.toFixed(own ? 4 : String(bins).length - 1);
-  $('threshold-slider').setAttribute('aria-valuetext', `threshold ${threshold.toFixed(3)}`);
+  // A threshold of the slider is shown in full, for it divides the rows there and nowhere else.
+  const shown = own ? plainNumber(threshold) : String(threshold);
+  $('threshold-output').textContent = shown;
+  $('threshold-slider').setAttribute('aria-valuetext', `threshold ${shown}`);
   const shift = (now, before) =>
     own || now === null || before === null ? null : el('span', { class: 'ends' }, ` (${signedPoints(now - before)})`);
   const cell = (row, before, rate, rows) =>
@@ -74,7 +77,7 @@ function drawThreshold() {
     el(
       'p',
       { class: 'print-only' },
-      `Task ${task}, groups of ${key}, ${WHO[who]} at threshold ${threshold.toFixed(4)}.`,
+      `Task ${task}, groups of ${key}, ${WHO[who]} at threshold ${shown}.`,
     ),
     scroll(
       'Rates at this threshold',
@@ -119,9 +122,18 @@ function drawThreshold() {
   );
 }
 
-// FPR over thresholds of the largest groups.
+// Place of a threshold on the slider, from 0 to 1, and the threshold at a place. Charts have the slider's scale: scores of
+// rare positives all lie near 0.
+function placeOf(thresholds, threshold) {
+  const behind = thresholds.findIndex((value) => value >= threshold);
+  return (behind < 0 ? thresholds.length - 1 : behind) / (thresholds.length - 1);
+}
+const thresholdAt = (thresholds, place) => thresholds[Math.round(place * (thresholds.length - 1))];
+
+// FPR and TPR over thresholds, of the largest groups.
 function rateCurves(key, task, who, threshold) {
-  const found = histograms()[key];
+  const found = histograms()[key][task][who];
+  const last = found.thresholds.length - 1;
   const { groups, rows } = DATA.rates[key];
   const largest = groups
     .map((_, g) => g)
@@ -129,23 +141,31 @@ function rateCurves(key, task, who, threshold) {
     .slice(0, 6)
     .sort((a, b) => a - b);
   const curve = (g, part) => {
-    const [bins, counts] = found.tasks[task][who][g].slice(part, part + 2);
+    const [cells, counts] = found.groups[g].slice(part, part + 2);
     const all = total(counts);
     if (!all) return [];
-    const tail = new Float64Array(found.bins + 1);
-    bins.forEach((bin, i) => {
-      tail[bin] += counts[i];
+    const tail = new Float64Array(last + 2);
+    cells.forEach((cell, i) => {
+      tail[cell] += counts[i];
     });
-    for (let bin = found.bins - 1; bin >= 0; bin -= 1) tail[bin] += tail[bin + 1];
-    const steps = Math.min(100, found.bins);
-    return Array.from({ length: steps + 1 }, (_, i) => [i / steps, tail[Math.round((i * found.bins) / steps)] / all]);
+    for (let cell = last; cell >= 0; cell -= 1) tail[cell] += tail[cell + 1];
+    const steps = Math.min(100, last);
+    return Array.from({ length: steps + 1 }, (_, i) => {
+      const step = Math.round((i * last) / steps);
+      return [step / last, tail[step + 1] / all];
+    });
   };
   const chart = (title, part) =>
     lineChart({
       title,
       series: largest.map((g) => ({ name: groups[g], points: curve(g, part) })),
-      upright: threshold,
-      x: { low: 0, high: 1, format: (v) => String(v), label: 'threshold' },
+      upright: placeOf(found.thresholds, threshold),
+      x: {
+        low: 0,
+        high: 1,
+        format: (v) => String(Number(thresholdAt(found.thresholds, v).toPrecision(2))),
+        label: 'threshold, on the slider’s scale',
+      },
       y: { low: 0, high: 1, format: (v) => percent(v, 0) },
     });
   return el(
@@ -162,9 +182,11 @@ function startThreshold() {
     settle();
   };
   const settle = () => {
-    const bins = histograms()[thresholdState.key].bins;
-    thresholdState.bin = Math.round(DATA.thresholds[thresholdState.task][thresholdState.who] * bins);
-    Object.assign($('threshold-slider'), { max: bins, value: thresholdState.bin });
+    const thresholds = thresholdsOf(thresholdState);
+    const last = thresholds.length - 1;
+    const own = DATA.thresholds[thresholdState.task][thresholdState.who];
+    thresholdState.step = Math.round(placeOf(thresholds, own) * last);
+    Object.assign($('threshold-slider'), { max: last, value: thresholdState.step });
     drawThreshold();
   };
   const radio = (who) =>
@@ -181,7 +203,7 @@ function startThreshold() {
       WHO[who],
     );
   const slide = (event) => {
-    Object.assign(thresholdState, { bin: Number(event.target.value), own: false });
+    Object.assign(thresholdState, { step: Number(event.target.value), own: false });
     drawThreshold();
   };
   $('threshold').append(
@@ -235,10 +257,9 @@ function startThreshold() {
       el(
         'p',
         { class: 'note' },
-        `At the model's own threshold the figures are those of the evaluation; elsewhere they come from histograms of the test scores, in steps of ${1 / histograms()[thresholdState.key].bins}. In brackets: change against the model's own threshold, in points.`,
+        "At the model's own threshold the figures are those of the evaluation. The slider's other stops lie where the test scores do: close together where there are many, however small, and each figure is that of its threshold as it is shown. In brackets: change against the model's own threshold, in points.",
       ),
     ),
   );
-  $('threshold-slider').max = histograms()[thresholdState.key].bins;
   settle();
 }

@@ -36,7 +36,7 @@ def folder(tmp_path):
 @pytest.fixture
 def readme(tmp_path):
     path = tmp_path / "README.md"
-    path.write_text(README.read_text())
+    path.write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
     return path
 
 
@@ -50,7 +50,7 @@ def cells(lines):
 
 def test_the_readme_has_the_marks_of_all_tables(folder, readme, tmp_path):
     report.write(folder, readme, tmp_path / "plots")
-    text = readme.read_text()
+    text = readme.read_text(encoding="utf-8")
     for mark in ("frontiers", "released", "ratio", "rule", "batches", "many", "noise"):
         assert between(text, mark) == "Not run yet."
     assert between(text, "runs").count("not run") == len(PARTS)
@@ -77,14 +77,17 @@ def test_what_was_run_is_told():
 def test_the_full_size_has_trainings_of_its_own(folder, readme, tmp_path):
     results.write(folder, "adult", frontier())
     report.write(folder, readme, tmp_path / "plots", "full")
-    assert cells(between(readme.read_text(), "runs").splitlines())[0][4] == f"30 of {planned('adult', 'full')}"
+    assert (
+        cells(between(readme.read_text(encoding="utf-8"), "runs").splitlines())[0][4]
+        == f"30 of {planned('adult', 'full')}"
+    )
     assert planned("adult", "full") > planned("adult", "minimum")
 
 
 def test_frontiers_are_shown_with_thresholds_both_ways(folder, readme, tmp_path):
     results.write(folder, "adult", frontier())
     report.write(folder, readme, tmp_path / "plots")
-    rows = cells(between(readme.read_text(), "frontiers").splitlines())
+    rows = cells(between(readme.read_text(encoding="utf-8"), "frontiers").splitlines())
     assert [row[:4] for row in rows] == [["adult", "shared_bottom", "mmd", kind] for kind in BOTH]
     # vanilla: start (1, 1), then ARE 1.021 and 1.041 (means over seeds) with ARFG 0.6 and 0.4.
     area = 0.021 * 0.1 + 0.02 * 0.5 + (1.1 - 1.041) * 0.7
@@ -146,22 +149,24 @@ def test_what_cannot_be_told_leaves_the_file_as_it_was(folder, readme, tmp_path,
 
     monkeypatch.setattr(report, "noise", broken)
     results.write(folder, "adult", frontier())
-    before = readme.read_text()
+    before = readme.read_text(encoding="utf-8")
     with pytest.raises(KeyError):
         report.write(folder, readme, tmp_path / "plots")
-    assert readme.read_text() == before
+    assert readme.read_text(encoding="utf-8") == before
 
 
 def test_a_file_of_tables_alone_has_all_marks_and_no_text(folder, tmp_path):
     path = tmp_path / "full" / "README.md"
     path.parent.mkdir()
-    path.write_text(report.tables_alone(README.read_text()))
-    assert all(line.startswith(("#", "<!-- ")) for line in path.read_text().split("\n") if line)
+    path.write_text(report.tables_alone(README.read_text(encoding="utf-8")), encoding="utf-8")
+    assert all(line.startswith(("#", "<!-- ")) for line in path.read_text(encoding="utf-8").split("\n") if line)
     results.write(folder, "adult", frontier())
     report.write(folder, path, tmp_path / "plots", "full")
-    assert f"30 of {planned('adult', 'full')}" in path.read_text()
+    assert f"30 of {planned('adult', 'full')}" in path.read_text(encoding="utf-8")
     # Tables that stand in a README are none of its own.
-    assert report.tables_alone(path.read_text()) == report.tables_alone(README.read_text())
+    assert report.tables_alone(path.read_text(encoding="utf-8")) == report.tables_alone(
+        README.read_text(encoding="utf-8")
+    )
 
 
 def test_settings_in_words():
@@ -206,7 +211,7 @@ def noise_table():
 def test_noise_is_shown_by_batch_size(folder, readme, tmp_path):
     results.write(folder, "noise", noise_table())
     report.write(folder, readme, tmp_path / "plots")
-    lines = between(readme.read_text(), "noise").splitlines()
+    lines = between(readme.read_text(encoding="utf-8"), "noise").splitlines()
     assert lines[0].count("in_batch") == 2 and lines[0].count("balanced") == 2
     assert cells(lines)[0][:5] == ["a", "mmd", "task-specific", "0.0100", "0.0256 ± 0.0312"]
     assert (tmp_path / "plots" / "noise.png").stat().st_size > 10_000
@@ -219,7 +224,7 @@ def test_plots_are_drawn_of_what_is_there_the_same_each_time(tmp_path):
     assert names == ["adult-tasks.png", "adult-tasks.svg", "adult.png", "adult.svg"]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    svg = (tmp_path / "a" / "adult.svg").read_text()
+    svg = (tmp_path / "a" / "adult.svg").read_text(encoding="utf-8")
     for word in ("ARFG", "ARE", "vanilla", "mtaf_difference", "single-task models", "thresholds on evaluated scores"):
         assert word in svg
 
@@ -247,6 +252,6 @@ def test_every_setting_is_listed_once(folder, readme, tmp_path):
     results.write(folder, "adult", frontier())
     results.write(folder, "lsac", frontier())
     report.write(folder, readme, tmp_path / "plots")
-    text = readme.with_name("points.md").read_text()
+    text = readme.with_name("points.md").read_text(encoding="utf-8")
     assert text.count("## adult") == text.count("## lsac") == 1
     assert text.count("| vanilla, mmd, λ 1.0 |") == 2

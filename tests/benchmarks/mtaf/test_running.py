@@ -43,7 +43,7 @@ def data(tmp_path):
     paths = {}
     for name in ("transform_dir", "train", "validation", "test"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "file").write_text(name)
+        (tmp_path / name / "file").write_text(name, encoding="utf-8")
         paths[name] = str(tmp_path / name) if name == "transform_dir" else str(tmp_path / name / "*")
     draw = np.random.default_rng(2)
     outcomes = made_up.outcomes(TASKS, draw.integers(0, 2, [40, 2]))
@@ -144,18 +144,18 @@ def test_the_file_that_a_part_writes_is_the_parts_settings(monkeypatch, name):
 
 def test_the_command_draws_what_is_there_and_trains_nothing(trainings, tmp_path):
     readme = tmp_path / "README.md"
-    readme.write_text(Path(report.__file__).with_name("README.md").read_text())
+    readme.write_text(Path(report.__file__).with_name("README.md").read_text(encoding="utf-8"), encoding="utf-8")
     arguments = ["--draw", "--results", str(tmp_path / "none"), "--table", str(readme)]
     done = CliRunner().invoke(command.main, arguments, catch_exceptions=False)
     assert done.exit_code == 0 and not trainings
-    assert readme.read_text().count("Not run yet.") == 7
+    assert readme.read_text(encoding="utf-8").count("Not run yet.") == 7
 
 
 def test_the_command_runs_the_parts_that_are_named(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(running, "run_parts", lambda parts, size, *rest: asked.append((parts[0].name, size, rest[-1])))
     readme = tmp_path / "README.md"
-    readme.write_text(Path(report.__file__).with_name("README.md").read_text())
+    readme.write_text(Path(report.__file__).with_name("README.md").read_text(encoding="utf-8"), encoding="utf-8")
     arguments = ["--part", "german", "--part", "lsac", "--size", "full", "--minutes", "2", "--table", str(readme)]
     started = time.monotonic()
     done = CliRunner().invoke(command.main, arguments, catch_exceptions=False)
@@ -165,10 +165,10 @@ def test_the_command_runs_the_parts_that_are_named(monkeypatch, tmp_path):
 
 def test_tables_of_the_full_size_lie_beside_its_results_and_the_readme_stays(trainings, tmp_path):
     committed = Path(report.__file__).with_name("README.md")
-    before = committed.read_text()
+    before = committed.read_text(encoding="utf-8")
     done = CliRunner().invoke(command.main, ["--size", "full", "--draw"], catch_exceptions=False)
-    assert done.exit_code == 0 and committed.read_text() == before
-    text = (tmp_path / "runs" / "benchmarks" / "mtaf" / "full" / "README.md").read_text()
+    assert done.exit_code == 0 and committed.read_text(encoding="utf-8") == before
+    text = (tmp_path / "runs" / "benchmarks" / "mtaf" / "full" / "README.md").read_text(encoding="utf-8")
     assert text.count("Not run yet.") == 7 and "0 of 1220" in text
 
 

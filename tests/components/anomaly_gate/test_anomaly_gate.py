@@ -52,7 +52,7 @@ def gate_fixture(tmp_path):
         checked = AnomaliesChecked()
         checked.uri = str(tmp_path / "checked")
         Executor().Do({"anomalies": [anomalies]}, {"checked": [checked]}, {"code": ""})
-        return json.loads((tmp_path / "checked" / CHECKED_FILE).read_text())
+        return json.loads((tmp_path / "checked" / CHECKED_FILE).read_text(encoding="utf-8"))
 
     return gate
 

@@ -89,7 +89,9 @@ def column_models(tmp_path_factory):
         model, path = Model(name), tmp_path_factory.mktemp(name)
         tf.saved_model.save(model, str(path), signatures={"serving_default": model.serve})
         (path / "assets.extra").mkdir(exist_ok=True)
-        (path / "assets.extra" / "decision.json").write_text(json.dumps({"thresholds": {"like": 0.6, "click": 0.4}}))
+        (path / "assets.extra" / "decision.json").write_text(
+            json.dumps({"thresholds": {"like": 0.6, "click": 0.4}}), encoding="utf-8"
+        )
         paths[name] = str(path)
     return paths
 

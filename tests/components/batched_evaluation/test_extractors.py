@@ -109,8 +109,10 @@ def test_columns_that_metrics_read_travel_on():
     elements = list(split_by_slice(batch(), SPECS, SliceCounter(), keep=["other", "nowhere"]))
     for element in elements:
         features = element[constants.FEATURES_KEY]
-        assert features.keys() == {"group", "age", "other"}
+        assert features.keys() == {"group", "age", "other", "nowhere"}
         assert features["other"].tolist() == features["age"].tolist()
+        # A row without a text has an empty one.
+        assert features["nowhere"].tolist() == [b""] * len(features["age"])
 
 
 @pytest.mark.parametrize(

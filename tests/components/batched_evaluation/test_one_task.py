@@ -35,7 +35,7 @@ def models(tmp_path_factory):
         model, path = Model(name), tmp_path_factory.mktemp(name)
         tf.saved_model.save(model, str(path), signatures={"serving_default": model.serve})
         (path / "assets.extra").mkdir(exist_ok=True)
-        (path / "assets.extra" / "decision.json").write_text(json.dumps({"thresholds": {TASK: 0.4}}))
+        (path / "assets.extra" / "decision.json").write_text(json.dumps({"thresholds": {TASK: 0.4}}), encoding="utf-8")
         paths[name] = str(path)
     return paths
 

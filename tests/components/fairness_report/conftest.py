@@ -103,7 +103,7 @@ def run_of(rows: Rows, **changes: Any) -> RunInputs:
         details=details,
         slices={model: _slices(rows, m) for m, model in enumerate(MODELS)},
         counts=_counts(rows),
-        log_counts={"rows": {}, "capped": {}, "dropped_missing": 6, "side_table_misses": {"users": 7}},
+        log_counts={"rows": {}, "capped": {}, "dropped_missing": 6, "side_table_misses": {"users": 7}, "warnings": []},
         training={model: _training(rows, model) for model in MODELS},
         statistics={split: _statistics() for split in SPLITS},
         anomalies={split: [] for split in SPLITS},

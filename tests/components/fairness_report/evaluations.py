@@ -46,9 +46,9 @@ def evaluate(root: Path, made: Any) -> Evaluated:
     synthetic = made.run_of(rows)
     for model, key in (("candidate", "model_run"), ("baseline", "baseline_model_run")):
         artifacts[key] = [_folder(standard_artifacts.ModelRun(), root / key)]
-        Path(root, key, "training.json").write_text(json.dumps(synthetic.training[model]))
+        Path(root, key, "training.json").write_text(json.dumps(synthetic.training[model]), encoding="utf-8")
     artifacts["counts"] = [_folder(NegativeCounts(), root / "counts")]
-    Path(root, "counts", "counts.json").write_text(json.dumps(synthetic.counts))
+    Path(root, "counts", "counts.json").write_text(json.dumps(synthetic.counts), encoding="utf-8")
     artifacts["statistics"] = [_split(standard_artifacts.ExampleStatistics(), root / "statistics")]
     artifacts["anomalies"] = [_split(standard_artifacts.ExampleAnomalies(), root / "anomalies")]
     for split, found in synthetic.statistics.items():
@@ -57,7 +57,7 @@ def evaluate(root: Path, made: Any) -> Evaluated:
         if split == "test":
             anomalies.anomaly_info["age"].description = f"Out of range {HARM}"
         _write(root / "anomalies" / f"Split-{split}" / "SchemaDiff.pb", anomalies.SerializeToString())
-    counts = {"rows": {}, "capped": {}, "dropped_missing": 3, "side_table_misses": {}}
+    counts = {"rows": {}, "capped": {}, "dropped_missing": 3, "side_table_misses": {}, "warnings": []}
     artifacts["examples"][0].set_string_custom_property("row_counts", json.dumps(counts))
     pushed = standard_artifacts.PushedModel()
     pushed.set_int_custom_property("pushed", 0)

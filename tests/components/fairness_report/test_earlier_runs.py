@@ -36,7 +36,7 @@ class Store:
         uri = self.folder / name
         if written:
             uri.mkdir()
-            (uri / "summary.json").write_text(json.dumps({"run": name}))
+            (uri / "summary.json").write_text(json.dumps({"run": name}), encoding="utf-8")
         (artifact,) = self.store.put_artifacts([mlmd.Artifact(type_id=kind, uri=str(uri), state=state)])
         try:
             (context,) = self.store.put_contexts([mlmd.Context(type_id=self.context_type, name=pipeline)])

@@ -38,7 +38,7 @@ def test_it_writes_all_files(done: Any) -> None:
 
 
 def test_the_summary_agrees_with_the_rows(done: Any, evaluated: Any) -> None:
-    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    summary = json.loads(Path(done.uri, "summary.json").read_text(encoding="utf-8"))
     rows = evaluated.rows
     assert summary["run"] == "2026-01-02T03:04:05" and summary["blessed"] is False and summary["pushed"] is None
     for task in rows.tasks:
@@ -51,19 +51,19 @@ def test_the_summary_agrees_with_the_rows(done: Any, evaluated: Any) -> None:
                     assert cells[who]["fpr"]["value"] is None and cells[who]["auc"]["reason"] == "no negatives"
 
 
-def test_auc_is_tfmas_own(done: Any, evaluated: Any) -> None:
+def test_auc_is_that_of_the_rows(done: Any, evaluated: Any) -> None:
     from sklearn.metrics import roc_auc_score
 
-    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    summary = json.loads(Path(done.uri, "summary.json").read_text(encoding="utf-8"))
     rows = evaluated.rows
     for t, task in enumerate(rows.tasks):
         known = rows.known[:, t]
         expected = roc_auc_score(rows.labels[known, t], rows.scores[0, known, t])
-        assert summary["tasks"][task]["auc"]["model"]["value"] == pytest.approx(expected, abs=2e-3)
+        assert summary["tasks"][task]["auc"]["model"]["value"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_the_artifact_carries_the_figures(done: Any) -> None:
-    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    summary = json.loads(Path(done.uri, "summary.json").read_text(encoding="utf-8"))
     assert done.get_int_custom_property("blessed") == 0
     assert done.get_float_custom_property("are") == pytest.approx(summary["are"]["value"])
     assert summary["arfg"]["value"] is not None
@@ -77,6 +77,16 @@ def test_anomalies_and_statistics_are_read(evaluated: Any) -> None:
     assert run.log_counts["dropped_missing"] == 3
 
 
+def test_what_the_evaluation_met_is_told_while_the_run_goes_on(
+    evaluated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    # The runner shows warnings of our modules in the terminal.
+    monkeypatch.setattr(executor, "evaluation_warnings", lambda details: [f"{details['lone_rows']} rows lack it"])
+    do(evaluated, tmp_path / "report")
+    (record,) = [record for record in caplog.records if record.message == "0 rows lack it"]
+    assert record.levelname == "WARNING" and record.pathname.endswith("components/fairness_report/executor.py")
+
+
 def test_a_failure_leaves_nothing(evaluated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = ReportSettings.model_validate(evaluated.settings.model_dump() | {"report": {"frontier": "f.csv"}})
     with pytest.raises(ValueError, match="f.csv: expected the columns"):
@@ -87,7 +97,7 @@ def test_a_failure_leaves_nothing(evaluated: Any, tmp_path: Path, monkeypatch: p
 
     def failing(source: str, target: str, overwrite: bool) -> None:
         copied.append(target)
-        Path(target).write_text("half")
+        Path(target).write_text("half", encoding="utf-8")
         if len(copied) == 3:
             raise OSError("no space left")
 
@@ -135,7 +145,7 @@ def test_the_component_hands_over_the_frontiers_text(evaluated: Any, tmp_path: P
     from tfx.types import channel_utils
 
     table = tmp_path / "f.csv"
-    table.write_text("arfg,are\n0.5,1\n")
+    table.write_text("arfg,are\n0.5,1\n", encoding="utf-8")
     report = evaluated.settings.report.model_copy(update={"frontier": str(table)})
     settings = evaluated.settings.model_copy(update={"report": report})
     channels = {name: channel_utils.as_channel(found) for name, found in evaluated.artifacts.items()}
@@ -151,7 +161,7 @@ def test_the_component_hands_over_the_frontiers_text(evaluated: Any, tmp_path: P
 
 
 def test_group_rates_of_undefined_cells_stay_undefined(done: Any, evaluated: Any) -> None:
-    summary = json.loads(Path(done.uri, "summary.json").read_text())
+    summary = json.loads(Path(done.uri, "summary.json").read_text(encoding="utf-8"))
     without = [g for g in np.unique(evaluated.rows.groups["who"]) if not evaluated.rows.count(0, "like", "who", g)]
     assert without == ["only positives"]
     assert summary["tasks"]["like"]["groups"]["who"]["only positives"]["model"]["tpr"]["value"] is not None

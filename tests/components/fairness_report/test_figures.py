@@ -32,8 +32,8 @@ def test_they_show_something_and_no_date(main: dict[str, Any], tmp_path: Path) -
         with Image.open(path) as picture:
             assert picture.width > 500 and len(picture.convert("RGB").getcolors(1 << 24) or []) > 20
             assert "Software" not in picture.info
-        assert "dc:date" not in path.with_suffix(".svg").read_text()
-    names = (tmp_path / "figures" / "false_positive_rates.svg").read_text()
+        assert "dc:date" not in path.with_suffix(".svg").read_text(encoding="utf-8")
+    names = (tmp_path / "figures" / "false_positive_rates.svg").read_text(encoding="utf-8")
     assert "female" in names and "click" in names
 
 
@@ -47,7 +47,7 @@ def test_names_with_dollars_and_undefined_values_draw(made: Any, tmp_path: Path)
     )
     data.main["tradeoff"]["points"][0]["arfg"] = [None, None, None]
     draw(data.main, tmp_path / "figures")
-    text = (tmp_path / "figures" / "false_positive_rates.svg").read_text()
+    text = (tmp_path / "figures" / "false_positive_rates.svg").read_text(encoding="utf-8")
     assert "x$y$" in text and "$\\alpha" in text and "b&lt;c" in text
 
 
@@ -55,5 +55,5 @@ def test_only_the_largest_groups_are_drawn(made: Any, tmp_path: Path) -> None:
     groups = [f"g{number:02d}" for number in range(40)]
     run = made.run_of(made.random_rows(["a"], {"g": groups}, n=2000))
     draw(page_data(run, compose(run)).main, tmp_path / "figures")
-    text = (tmp_path / "figures" / "false_positive_rates.svg").read_text()
+    text = (tmp_path / "figures" / "false_positive_rates.svg").read_text(encoding="utf-8")
     assert sum(f">{group}<" in text for group in groups) == 24

@@ -34,7 +34,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def read(report: Any, refused: Any) -> Reader:
-    return Reader(report(refused).read_text())
+    return Reader(report(refused).read_text(encoding="utf-8"))
 
 
 def test_embedded_json_says_the_same_and_holds_no_markup() -> None:
@@ -66,14 +66,14 @@ def test_the_page_links_to_files_beside_it_only(read: Reader) -> None:
 
 
 def test_the_verdict_stands_in_the_markup_without_any_script(report: Any, refused: Any) -> None:
-    text = report(refused).read_text()
+    text = report(refused).read_text(encoding="utf-8")
     assert '<h2 id="verdict-title">Refused, and not pushed</h2>' in text
     failed = len(refused.judged.reasons)
     assert text.count("✕ fails") == failed and text.count("✓ holds") == len(refused.judged.bounds) - failed
 
 
 def test_transfer_and_the_worst_stand_in_the_markup_without_any_script(report: Any, run: Any, swapped: Any) -> None:
-    markup = report(swapped).read_text().split('<script type="application/json"')[0]
+    markup = report(swapped).read_text(encoding="utf-8").split('<script type="application/json"')[0]
     transfer = markup.split('id="negative-transfer"')[1].split("</ul>")[0]
     assert (
         transfer.count("<li>Surely") == 2 and '<span class="task">like</span>: error <span class="figure">+' in transfer
@@ -81,7 +81,7 @@ def test_transfer_and_the_worst_stand_in_the_markup_without_any_script(report: A
     change = markup.split('id="delta-p"')[1].split("</div>")[0]
     assert re.search(r"</abbr> −\d+\.\d % \(−\d+\.\d to −\d+\.\d %\), above 0 is better", change)
     assert "Where most are wrong, by label and group" in markup and "wrong predictions, from" in markup
-    markup = report(run).read_text().split('<script type="application/json"')[0]
+    markup = report(run).read_text(encoding="utf-8").split('<script type="application/json"')[0]
     assert "None of 2, not even possibly." in markup
 
 
@@ -89,15 +89,15 @@ def test_a_task_without_any_label_leaves_negative_transfer_undefined(made: Any, 
     known = rows.known.copy()
     known[:, 0] = False
     lacking = made.Rows(rows.tasks, rows.labels, known, rows.scores, rows.groups, rows.thresholds)
-    text = report(made.run_of(lacking)).read_text()
+    text = report(made.run_of(lacking)).read_text(encoding="utf-8")
     assert "Undefined: no label of task `like` is known." in text.split('<script type="application/json"')[0]
 
 
 def test_a_model_that_passed_and_was_not_pushed_is_not_said_to_be(report: Any, run: Any) -> None:
     import dataclasses
 
-    assert "Passed, and pushed" in report(run).read_text()
-    assert "Passed, but not pushed" in report(dataclasses.replace(run, pushed=None)).read_text()
+    assert "Passed, and pushed" in report(run).read_text(encoding="utf-8")
+    assert "Passed, but not pushed" in report(dataclasses.replace(run, pushed=None)).read_text(encoding="utf-8")
 
 
 def test_the_policy_names_each_script_once() -> None:
@@ -110,7 +110,7 @@ def test_the_cache_notices_an_edited_file_of_the_page(tmp_path: Path, monkeypatc
     monkeypatch.setattr(page, "FOLDER", tmp_path)
     fresh = page.assets_hash.__wrapped__
     before = fresh()
-    (tmp_path / "base.css").write_text((tmp_path / "base.css").read_text() + " ")
+    (tmp_path / "base.css").write_text((tmp_path / "base.css").read_text(encoding="utf-8") + " ", encoding="utf-8")
     assert fresh() != before
 
 

@@ -141,28 +141,39 @@ def test_gaps_that_widened_are_named_unless_a_bound_guards_them(made: Any, rows:
     assert len(widened_gaps(made.run_of(swapped, gate={"arfg_max": 9.0}))) == len(found)
 
 
-def test_histograms_give_the_rates_at_any_threshold(run: Any, rows: Any) -> None:
-    found = histogram_data(run)["age"]
-    assert found["bins"] == 1000
-    for g, group in enumerate(np.unique(rows.groups["age"])):
-        cells, counts = (np.array(part) for part in found["tasks"]["like"]["model"][g][:2])
-        for threshold in (0.2, 0.5, 0.777):
-            rate = counts[cells >= round(threshold * 1000)].sum() / counts.sum()
-            assert rate == pytest.approx(rows.rate("fpr", "model", "like", "age", group, threshold))
+def check_thresholds(found: Any, rows: Any, task: str, who: str) -> None:
+    """Each of them divides the raw scores as the cells beside it are divided."""
+    t, m = rows.tasks.index(task), {"model": 0, "baseline": 1}[who]
+    for cells, group in zip(found["groups"], np.unique(rows.groups["age"]), strict=True):
+        for label, part in ((0, 0), (1, 2)):
+            inside = rows.known[:, t] & (rows.groups["age"] == group) & (rows.labels[:, t] == label)
+            for step, threshold in enumerate(found["thresholds"]):
+                above = sum(n for cell, n in zip(cells[part], cells[part + 1], strict=True) if cell > step)
+                assert above == (rows.scores[m, inside, t] > threshold).sum()
 
 
-def test_too_many_cells_are_joined_and_lose_no_row(run: Any) -> None:
+def test_histograms_give_the_rates_at_each_of_their_thresholds(run: Any, rows: Any) -> None:
+    for who in ("model", "baseline"):
+        found = histogram_data(run)["age"]["like"][who]
+        assert 400 < len(found["thresholds"]) <= 1001
+        check_thresholds(found, rows, "like", who)
+
+
+def test_too_many_cells_are_joined_and_lose_no_row(run: Any, rows: Any) -> None:
     fine, coarse = histogram_data(run), histogram_data(run, max_cells=2000)
+    cells = 0
     for key in fine:
-        assert coarse[key]["bins"] < fine[key]["bins"] and 1000 % coarse[key]["bins"] == 0
-        for task in fine[key]["tasks"]:
-            for old, new in zip(fine[key]["tasks"][task]["model"], coarse[key]["tasks"][task]["model"], strict=True):
-                assert (sum(old[1]), sum(old[3])) == (sum(new[1]), sum(new[3]))
-                assert new[0] == sorted(set(new[0])) and max(new[0]) < coarse[key]["bins"]
-    cells = sum(
-        len(g[0]) + len(g[2]) for k in coarse.values() for t in k["tasks"].values() for w in t.values() for g in w
-    )
+        for task in fine[key]:
+            for who, new in coarse[key][task].items():
+                old = fine[key][task][who]
+                assert set(new["thresholds"]) < set(old["thresholds"])
+                assert (new["thresholds"][0], new["thresholds"][-1]) == (0, 1)
+                for before, after in zip(old["groups"], new["groups"], strict=True):
+                    assert (sum(before[1]), sum(before[3])) == (sum(after[1]), sum(after[3]))
+                    assert after[0] == sorted(set(after[0])) and max(after[0]) < len(new["thresholds"])
+                    cells += len(after[0]) + len(after[2])
     assert cells <= 2000
+    check_thresholds(coarse["age"]["click"]["baseline"], rows, "click", "baseline")
 
 
 def test_tfma_tables_hold_what_tfma_computed(run: Any) -> None:

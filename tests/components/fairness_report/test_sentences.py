@@ -23,14 +23,15 @@ def details() -> dict[str, Any]:
         high, low = ("women", "men") if women >= men else ("men", "women")
         rates = {"women": {"value": women, "of": 1203}, "men": {"value": men, "of": 988}}
         gap = {"value": abs(women - men), "highest": high, "lowest": low}
+        of_auc = {"negatives": 1203, "positives": 77, "lower": 0.5, "reason": ""}
         return {
             "rates": {"fpr": rates, "tpr": rates, "error": rates},
             "gaps": {"fpr": gap, "tpr": gap},
             "worst": {
                 "worst_group_error": {"group": high, "side": "", "value": 0.241, "count": 290, "of": 1203},
                 "worst_cell_error": {"group": low, "side": "positives", "value": 0.3, "count": 3, "of": 1000},
-                "worst_group_auc": {"group": low, "side": "", "value": 0.7, "negatives": 1203, "positives": 77},
-                "worst_cell_auc": {"group": low, "side": "bpsn", "value": 0.6, "negatives": 1203, "positives": 77},
+                "worst_group_auc": {"group": low, "side": "", "value": 0.7, **of_auc},
+                "worst_cell_auc": {"group": low, "side": "bpsn", "value": 0.6, **of_auc},
             },
         }
 
@@ -150,6 +151,12 @@ def test_each_metric_has_its_unit() -> None:
 def test_the_worst_is_told_with_its_rows() -> None:
     worst = details()["tasks"]["click"]["candidate"]["worst"]["worst_cell_error"]
     assert plain(worst_parts("worst_cell_error", worst)) == "30.0 % wrong predictions, from 1,000 positives"
+
+
+def test_what_bins_leave_open_of_an_auc_is_said_where_it_has_an_interval() -> None:
+    worst = {"side": "", "value": 0.7, "negatives": 12, "positives": 7, "lower": 0.5, "reason": "scores share bins"}
+    assert plain(worst_parts("worst_group_auc", worst)).endswith("from 12 negatives and 7 positives; scores share bins")
+    assert plain(worst_parts("worst_group_auc", {**worst, "lower": None})).endswith("7 positives")
 
 
 def test_an_undefined_value_says_why() -> None:

@@ -123,6 +123,25 @@ def test_a_gate_on_the_interval_takes_the_margin_from_its_end(made: Any, rows: A
     assert bound["minimum"] and bound["margin"] == pytest.approx(bound["interval"][0] + 2)
 
 
+def test_rows_without_a_cluster_are_among_the_warnings(run: Any, summary: dict[str, Any]) -> None:
+    details = {key: {**found, "cluster": "user_id", "lone_rows": 1_204} for key, found in run.details.items()}
+    found = compose(dataclasses.replace(run, details=details))
+    rows = run.primary["rows"]
+    assert found["warnings"] == [
+        *summary["warnings"],
+        f"1,204 of {rows:,} test rows have no `user_id` (`evaluation.cluster`): intervals take each of them as "
+        "independent of all others.",
+    ]
+
+
+def test_an_auc_says_what_bins_leave_open(run: Any) -> None:
+    found = run.primary["tasks"]["like"]["candidate"]["auc"]["all"]
+    changed = json.loads(json.dumps(run.details))
+    changed[run.settings.groups[0]]["tasks"]["like"]["candidate"]["auc"]["all"]["reason"] = "scores share bins"
+    auc = compose(dataclasses.replace(run, details=changed))["tasks"]["like"]["auc"]["model"]
+    assert auc["interval"] == [found["lower"], found["upper"]] and auc["reason"] == "scores share bins"
+
+
 def counts(**changes: Any) -> dict[str, Any]:
     return {
         "rows": {"train": 100, "test": 1_000},

@@ -79,10 +79,10 @@ def with_targets(run: Any) -> Any:
 
 
 def test_the_page_says_it_without_any_script(report: Any, run: Any, with_targets: Any) -> None:
-    markup = report(with_targets).read_text().split('<script type="application/json"')[0]
+    markup = report(with_targets).read_text(encoding="utf-8").split('<script type="application/json"')[0]
     block = markup.split('id="targets"')[1].split("</ul>")[0]
     assert block.index("<li>Not held on validation") < block.index("<li>Held on validation")
-    assert 'id="targets"' not in report(run).read_text()
+    assert 'id="targets"' not in report(run).read_text(encoding="utf-8")
 
 
 def test_the_model_card_says_it(with_targets: Any) -> None:

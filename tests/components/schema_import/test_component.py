@@ -21,16 +21,16 @@ def run(folder: Path, schema: Path) -> list[str]:
     )
     tfx.orchestration.LocalDagRunner().run(pipeline)
     outputs = sorted((folder / "root" / "ImportSchemaGen" / "schema").iterdir(), key=lambda path: int(path.name))
-    found = text_format.Parse((outputs[-1] / "schema.pbtxt").read_text(), schema_pb2.Schema())
+    found = text_format.Parse((outputs[-1] / "schema.pbtxt").read_text(encoding="utf-8"), schema_pb2.Schema())
     return [feature.name for feature in found.feature] + [str(len(outputs))]
 
 
 def test_an_edit_in_place_is_noticed_and_an_unchanged_file_is_served_from_cache(tmp_path: Path) -> None:
     schema = tmp_path / "schema.pbtxt"
-    schema.write_text('feature { name: "age" type: INT }\n')
+    schema.write_text('feature { name: "age" type: INT }\n', encoding="utf-8")
     assert run(tmp_path, schema) == ["age", "1"]
     assert run(tmp_path, schema) == ["age", "1"]
-    schema.write_text('feature { name: "device" type: BYTES }\n')
+    schema.write_text('feature { name: "device" type: BYTES }\n', encoding="utf-8")
     assert run(tmp_path, schema) == ["device", "2"]
 
 

@@ -25,7 +25,7 @@ def save_model():
         tf.saved_model.save(model, str(path), signatures={"serving_default": model.serve})
         if thresholds is not None:
             os.makedirs(os.path.join(path, "assets.extra"), exist_ok=True)
-            with open(os.path.join(path, "assets.extra", "decision.json"), "w") as file:
+            with open(os.path.join(path, "assets.extra", "decision.json"), "w", encoding="utf-8") as file:
                 json.dump({"thresholds": thresholds, "rule": {}}, file)
         return str(path)
 

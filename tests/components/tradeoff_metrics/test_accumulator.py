@@ -28,8 +28,8 @@ def take(rows, index):
     return {name: value[:, index] if name == "scores" else value[index] for name, value in rows.items()}
 
 
-def accumulate(*batches, bins=20):
-    result = GroupAccumulator(TASKS, THRESHOLDS, bins)
+def accumulate(*batches):
+    result = GroupAccumulator(TASKS, THRESHOLDS)
     for batch in batches:
         result.add_batch(**batch)
     return result
@@ -41,8 +41,17 @@ def canonical(accumulator):
         [accumulator.groups[g] for g in order],
         accumulator.rows[order].tolist(),
         accumulator.moments[order].tolist(),
-        accumulator.histogram[order].tolist(),
+        [counts_by_group(accumulator, model, t) for model in range(2) for t in range(len(accumulator.tasks))],
     )
+
+
+def counts_by_group(accumulator, model, task):
+    """(group, label) → {highest score of a bin: rows}."""
+    scores = accumulator.histograms[model][task].scores()
+    result = {}
+    for number, edge, count in zip(scores.owners, scores.edges[1][scores.columns], scores.counts, strict=True):
+        result.setdefault((accumulator.groups[number // 2], int(number % 2)), {})[float(edge)] = int(count)
+    return result
 
 
 def test_moments_are_sums_of_outer_products_of_each_rows_indicators():
@@ -66,24 +75,24 @@ def test_moments_are_sums_of_outer_products_of_each_rows_indicators():
 
 def test_histogram_counts_known_rows_of_each_label():
     rows = random_rows(2, 500)
-    result = accumulate(rows, bins=20)
-    for g, group in enumerate(result.groups):
-        for model in range(2):
-            for t in range(3):
+    result = accumulate(take(rows, np.arange(200)), take(rows, np.arange(200, 500)))
+    for model in range(2):
+        for t in range(3):
+            found = counts_by_group(result, model, t)
+            for group in result.groups:
                 for label in range(2):
                     mask = (rows["group"] == group) & (rows["known"][:, t] == 1) & (rows["labels"][:, t] == label)
-                    scores = rows["scores"][model, mask, t].astype(np.float64)
-                    expected = np.histogram(scores, bins=20, range=(0, 1))[0]
-                    np.testing.assert_array_equal(result.histogram[g, model, t, label], expected)
+                    scores, counts = np.unique(rows["scores"][model, mask, t].astype(np.float64), return_counts=True)
+                    assert found[group, label] == dict(zip(scores.tolist(), counts.tolist(), strict=True))
 
 
-def test_a_score_of_one_falls_into_the_last_bin_and_one_on_the_threshold_predicts_a_negative():
-    result = GroupAccumulator(["click"], np.array([[0.5], [0.5]]), bins=10)
+def test_scores_of_zero_and_one_are_counted_and_one_on_the_threshold_predicts_a_negative():
+    result = GroupAccumulator(["click"], np.array([[0.5], [0.5]]))
     result.add_batch(
         np.array([[0], [0]]), np.ones((2, 1)), np.array([[[1.0], [0.5]], [[0.0], [0.5]]]), np.array(["f"] * 2)
     )
-    assert result.histogram[0, 0, 0, 0].tolist() == [0, 0, 0, 0, 0, 1, 0, 0, 0, 1]
-    assert result.histogram[0, 1, 0, 0].tolist() == [1, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert counts_by_group(result, 0, 0) == {("f", 0): {0.5: 1, 1.0: 1}}
+    assert counts_by_group(result, 1, 0) == {("f", 0): {0.0: 1, 0.5: 1}}
     assert np.diag(result.moments[0]).tolist() == [2, 0, 1, 0, 0, 0]
 
 
@@ -105,7 +114,8 @@ def test_rows_without_a_known_label_leave_no_trace_but_their_number():
     rows["known"][:] = 0
     result = accumulate(rows)
     assert result.rows.sum() == 50
-    assert result.moments.sum() == 0 and result.histogram.sum() == 0
+    assert result.moments.sum() == 0
+    assert all(counts_by_group(result, model, t) == {} for model in range(2) for t in range(3))
 
 
 def test_a_label_without_weight_is_never_read():
@@ -115,9 +125,9 @@ def test_a_label_without_weight_is_never_read():
 
 
 def test_pickle_holds_non_zero_cells_only():
-    result = GroupAccumulator(TASKS, THRESHOLDS, bins=1000)
-    result.add_batch(**random_rows(5, 40))
-    assert result.histogram.nbytes > 200_000
+    result = GroupAccumulator(TASKS, THRESHOLDS, blocks=256)
+    result.add_batch(**random_rows(5, 40), block=np.arange(40) % 3)
+    assert result.block_sums.nbytes > 100_000
     assert len(pickle.dumps(result)) < 15_000
 
 
@@ -158,8 +168,8 @@ def test_thresholds_need_a_finite_number_per_model_and_task():
 
 
 def test_accumulators_of_other_thresholds_do_not_merge():
-    other = GroupAccumulator(TASKS, THRESHOLDS + 0.1, 20)
-    with pytest.raises(ValueError, match="same tasks, bins, blocks and thresholds"):
+    other = GroupAccumulator(TASKS, THRESHOLDS + 0.1)
+    with pytest.raises(ValueError, match="same tasks, blocks and thresholds"):
         accumulate().merge(other)
 
 

@@ -203,8 +203,9 @@ def test_details_are_read_back(evaluated):
     gap = details["tasks"]["like"]["baseline"]["gaps"]["fpr"]
     assert (gap["highest"], gap["lowest"], gap["holds_zero"]) == ("f", "m", False)
     # The candidate's scores of click are 0.45 and 0.55: f has 4 and 1 known negatives there.
-    bins, counts = details["histograms"]["f"]["click"]["candidate"]["0"]
-    assert [b // 10 for b in bins] == [44, 55] or [b // 10 for b in bins] == [45, 55]
+    histogram = details["histograms"]["click"]["candidate"]
+    cells, counts = histogram["groups"]["f"]["0"]
+    assert histogram["thresholds"] == pytest.approx([0, 0.45, 1], abs=1e-6) and cells == [1, 2]
     assert counts == [4 * COPIES, 1 * COPIES]
     assert load_details(evaluated[0], "age")["group_rows"] == {"old": 10 * COPIES, "young": 6 * COPIES}
     with pytest.raises(ValueError, match="no details of the group key `country`; it has those of"):

@@ -12,7 +12,7 @@ from components.tradeoff_metrics.extractor import custom_extractors, model_thres
 def write(folder, content):
     path = folder / "assets.extra" / "decision.json"
     path.parent.mkdir(parents=True)
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     return str(folder)
 
 

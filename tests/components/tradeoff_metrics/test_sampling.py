@@ -21,7 +21,7 @@ TASKS = ["click", "like"]
 
 
 def accumulate(rows, user=None, blocks=BLOCKS):
-    result = GroupAccumulator(TASKS, np.full((2, 2), 0.5), bins=10, blocks=0 if user is None else blocks)
+    result = GroupAccumulator(TASKS, np.full((2, 2), 0.5), blocks=0 if user is None else blocks)
     block = None if user is None else block_of(np.char.encode(user.astype(str)), blocks)
     result.add_batch(**rows, block=block)
     return result
@@ -216,7 +216,7 @@ def test_a_users_block_is_the_same_in_every_process():
         "import numpy as np; from components.tradeoff_metrics.rows import block_of; "
         "print(block_of(np.array([b'u1', b'u2', 'ü'.encode(), b'u1'], object), 256).tolist())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, encoding="utf-8")
     assert done.stdout.splitlines()[-1] == str(here.tolist())
     many = np.bincount(block_of(np.arange(50_000).astype("S"), BLOCKS), minlength=BLOCKS)
     assert stats.chisquare(many).pvalue > 1e-4
@@ -229,7 +229,7 @@ def test_sharding_does_not_matter(seed, parts):
     rows, user = user_rows(rng, users=10, per_user=4)
     whole = accumulate(rows, user)
     shard = rng.integers(0, parts, len(user))
-    merged = GroupAccumulator(TASKS, np.full((2, 2), 0.5), bins=10, blocks=BLOCKS)
+    merged = GroupAccumulator(TASKS, np.full((2, 2), 0.5), blocks=BLOCKS)
     for part in rng.permutation(parts):
         mine = shard == part
         merged.merge(accumulate({k: v[:, mine] if k == "scores" else v[mine] for k, v in rows.items()}, user[mine]))
@@ -243,5 +243,5 @@ def test_blocks_and_clusters_come_together():
         GroupAccumulator(TASKS, np.full((2, 2), 0.5), blocks=4).add_batch(**rows)
     with pytest.raises(ValueError, match="'block'"):
         GroupAccumulator(TASKS, np.full((2, 2), 0.5)).add_batch(**rows, block=user)
-    with pytest.raises(ValueError, match="same tasks, bins, blocks and thresholds"):
+    with pytest.raises(ValueError, match="same tasks, blocks and thresholds"):
         accumulate(rows, user).merge(accumulate(rows))

@@ -48,10 +48,10 @@ def test_changes_against_single_task_models_may_be_bounded_below_zero():
     ("gate", "message"),
     [
         ({"fpr_gap_max": -0.1}, "`fpr_gap_max`  should be at least 0"),
-        ({"tpr_gap_max": {"click": float("nan")}}, "`tpr_gap_max` click should be at least 0. Received: nan"),
+        ({"tpr_gap_max": {"click": float("nan")}}, "should be a finite number"),
         ({"arfg_max": 0}, "greater than 0"),
-        ({"delta_p_min": float("nan")}, "`delta_p_min`  should be a finite number. Received: nan"),
-        ({"error_difference_max": {"click": float("inf")}}, "`error_difference_max` click should be a finite number"),
+        ({"delta_p_min": float("nan")}, "should be a finite number"),
+        ({"error_difference_max": {"click": float("inf")}}, "should be a finite number"),
         ({"negative_transfer_count_max": -1}, "`negative_transfer_count_max`  should be at least 0"),
         ({"worst_group_auc_min": 70}, "`worst_group_auc_min`  should be at most 1. Received: 70"),
         ({"worst_cell_error_max": {"click": -0.1}}, "`worst_cell_error_max` click should be at least 0"),
@@ -80,7 +80,7 @@ def test_names_of_the_gate_are_checked():
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.5, 1e-5, float("nan")])
 def test_thresholds_that_fairness_indicators_cannot_name_are_refused(threshold):
-    with pytest.raises(ValidationError, match="a fairness threshold should be in"):
+    with pytest.raises(ValidationError, match="a fairness threshold should be in|should be a finite number"):
         EvaluationSettings(fairness_thresholds=(0.5, threshold))
 
 

@@ -40,7 +40,7 @@ def rows_from_latent(rng, n, shares, negative_rate, false_positive, false_negati
 
 def statistics(rows, thresholds=0.5, **kwargs):
     tasks = [f"task{t}" for t in range(rows["labels"].shape[1])]
-    accumulator = GroupAccumulator(tasks, np.full((2, len(tasks)), thresholds), bins=10)
+    accumulator = GroupAccumulator(tasks, np.full((2, len(tasks)), thresholds))
     accumulator.add_batch(**rows)
     return TradeoffStatistics(accumulator, **kwargs)
 
@@ -306,7 +306,7 @@ def test_influences_sum_to_zero_over_the_rows_of_a_group():
     rows = rows_from_latent(
         rng, 500, [0.4, 0.6], np.full((2, 2), 0.6), np.full((2, 2, 2), 0.3), np.full((2, 2, 2), 0.2)
     )
-    accumulator = GroupAccumulator(["a", "b"], np.full((2, 2), 0.5), bins=10)
+    accumulator = GroupAccumulator(["a", "b"], np.full((2, 2), 0.5))
     accumulator.add_batch(**rows)
     result = TradeoffStatistics(accumulator)
     sums = np.einsum("gdd->gd", accumulator.moments[accumulator.ordered()])

@@ -16,9 +16,9 @@ TASKS = ["like", "click"]
 @pytest.fixture
 def accumulator():
     rng = np.random.default_rng(3)
-    result = GroupAccumulator(TASKS, np.array([[0.5, 0.4], [0.6, 0.5]]), bins=50)
+    result = GroupAccumulator(TASKS, np.array([[0.5, 0.4], [0.6, 0.5]]))
     group = rng.choice(["f", "m", "x", "unknown"], 900)
-    scores = np.clip(rng.random((2, 900, 2)) + 0.2 * (group == "f")[None, :, None], 0, 1)
+    scores = np.clip(rng.random((2, 900, 2)).round(2) + 0.005 + 0.2 * (group == "f")[None, :, None], 0, 1)
     result.add_batch(rng.integers(0, 2, (900, 2)), rng.integers(0, 2, (900, 2)), scores, group)
     return result
 
@@ -65,15 +65,21 @@ def test_details_survive_json_and_their_rates_make_the_gap(accumulator):
 
 def test_histograms_hold_the_counts_of_the_rates(accumulator):
     _, details = summarise(accumulator, "gender", None)
+    histogram = details["histograms"]["click"]["baseline"]
     for group in ("f", "m", "x"):
-        cells = details["histograms"][group]["click"]["baseline"]
+        cells = histogram["groups"][group]
         rates = details["tasks"]["click"]["baseline"]["rates"]
         assert sum(cells["0"][1]) == rates["fpr"][group]["of"]
         assert sum(cells["1"][1]) == rates["tpr"][group]["of"]
-        # The threshold 0.5 is an edge of 50 bins, so the bins above it are the predicted positives.
-        above = sum(count for bin_, count in zip(*cells["0"], strict=True) if bin_ >= 25)
+        # No score lies between the model's own threshold, 0.5, and the last one below it.
+        step = int(np.searchsorted(histogram["thresholds"], 0.5, side="right")) - 1
+        above = sum(count for cell, count in zip(*cells["0"], strict=True) if cell > step)
         assert above == rates["fpr"][group]["count"]
-    assert "unknown" in details["histograms"]
+    assert "unknown" in histogram["groups"]
+    few = summarise(accumulator, "gender", None, bins=20)[1]
+    assert len(few["histograms"]["click"]["baseline"]["thresholds"]) <= 21
+    # The number of cells is for the eye alone.
+    assert few["values"] == details["values"] and few["tasks"] == details["tasks"]
 
 
 def test_without_clusters_nothing_is_widened(accumulator):
@@ -94,7 +100,7 @@ def test_what_has_too_few_rows_is_named(accumulator):
 
 
 def test_one_cluster_leaves_no_quantile():
-    accumulator = GroupAccumulator(["click"], np.full((2, 1), 0.5), bins=10, blocks=4)
+    accumulator = GroupAccumulator(["click"], np.full((2, 1), 0.5), blocks=4)
     rng = np.random.default_rng(0)
     rows = dict(labels=rng.integers(0, 2, (60, 1)), known=np.ones((60, 1)), scores=rng.random((2, 60, 1)))
     accumulator.add_batch(**rows, group=rng.choice(["f", "m"], 60), block=np.zeros(60, int))

@@ -20,7 +20,7 @@ BINS = 100
 
 def statistics(rows, min_count=1, user=None):
     tasks = [f"task{t}" for t in range(rows["labels"].shape[1])]
-    accumulator = GroupAccumulator(tasks, np.full((2, len(tasks)), 0.5), BINS, blocks=0 if user is None else BLOCKS)
+    accumulator = GroupAccumulator(tasks, np.full((2, len(tasks)), 0.5), blocks=0 if user is None else BLOCKS)
     block = None if user is None else block_of(np.char.encode(user.astype(str)), BLOCKS)
     accumulator.add_batch(**rows, block=block)
     return TradeoffStatistics(accumulator, min_count=min_count)

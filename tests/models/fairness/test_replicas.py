@@ -22,7 +22,9 @@ SPLIT = 70  # of 100 rows: replicas need not be equally full
 def test_two_replicas_give_the_gradient_of_one():
     root = pathlib.Path(__file__).parents[3]
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    result = subprocess.run([sys.executable, __file__], capture_output=True, text=True, timeout=500, env=environment)
+    result = subprocess.run(
+        [sys.executable, __file__], capture_output=True, text=True, timeout=500, env=environment, encoding="utf-8"
+    )
     if result.returncode:
         pytest.fail(result.stdout[-3000:] + result.stderr[-6000:])
     assert result.stdout.count("agrees") == 3

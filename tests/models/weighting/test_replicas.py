@@ -24,6 +24,7 @@ def test_two_replicas_are_one():
         text=True,
         timeout=300,
         env={**os.environ, "PYTHONPATH": str(root)},
+        encoding="utf-8",
     )
     if result.returncode:
         pytest.fail(result.stdout[-3000:] + result.stderr[-6000:])

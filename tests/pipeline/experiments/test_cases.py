@@ -69,7 +69,7 @@ def test_an_error_is_kept_and_a_death_is_tried_again(tmp_path):
     store.save(CaseResult("died", died.settings, error="killed", died=True))
     assert store.load(raised).error == "FloatingPointError: loss" and store.load(raised).trained is None
     assert store.load(died) is None
-    assert json.loads((tmp_path / "died.json").read_text())["error"] == "killed"
+    assert json.loads((tmp_path / "died.json").read_text(encoding="utf-8"))["error"] == "killed"
 
 
 def test_a_kill_between_the_two_files_leaves_no_mixed_result(tmp_path, monkeypatch):
@@ -103,13 +103,13 @@ def test_the_datas_digest_is_of_its_content(tmp_path):
     def make(name, content="rows"):
         for part in ("transform/assets", "train", "validation", "test"):
             (tmp_path / name / part).mkdir(parents=True)
-        (tmp_path / name / "transform" / "assets" / "vocabulary").write_text("a\nb\n")
+        (tmp_path / name / "transform" / "assets" / "vocabulary").write_text("a\nb\n", encoding="utf-8")
         for split in ("train", "validation", "test"):
-            (tmp_path / name / split / "data-0").write_text(content if split == "test" else "rows")
+            (tmp_path / name / split / "data-0").write_text(content if split == "test" else "rows", encoding="utf-8")
         patterns = [str(tmp_path / name / split / "*") for split in ("train", "validation", "test")]
         return SweepData(str(tmp_path / name / "transform"), *patterns)
 
     one, moved, other = make("one"), make("moved"), make("other", "more rows")
     assert data_digest(one) == data_digest(moved) != data_digest(other)
-    (tmp_path / "moved" / "transform" / "assets" / "vocabulary").write_text("b\na\n")
+    (tmp_path / "moved" / "transform" / "assets" / "vocabulary").write_text("b\na\n", encoding="utf-8")
     assert data_digest(one) != data_digest(moved)

@@ -54,7 +54,7 @@ def test_a_second_experiment_is_refused_with_the_holder(tmp_path):
             with exclusive(tmp_path):
                 pass
     with exclusive(tmp_path):
-        assert (tmp_path / "lock").read_text() == str(os.getpid())
+        assert (tmp_path / "lock").read_text(encoding="utf-8") == str(os.getpid())
 
 
 def test_two_cases_of_one_name_are_refused(make_case, tmp_path):
@@ -68,7 +68,7 @@ ENDLESS = {"epochs": 10**6, "early_stopping": None}
 
 def kill_worker(log: Path, case: str) -> None:
     """Kills the process that works on ``case``, as a machine short of memory would."""
-    while f"case {case}" not in (text := log.read_text() if log.exists() else ""):
+    while f"case {case}" not in (text := log.read_text(encoding="utf-8") if log.exists() else ""):
         time.sleep(0.05)
     os.kill(int(re.findall(r"^worker (\d+)$", text, re.MULTILINE)[-1]), signal.SIGKILL)
 
@@ -126,19 +126,21 @@ for result in run_cases(cases, SweepData(**data), Path(sys.argv[2]), workers=1, 
 def test_a_killed_experiment_goes_on_and_leaves_no_worker(make_case, data, tmp_path):
     cases = [make_case("first", training={"epochs": 1}), make_case("endless", training=ENDLESS)]
     (tmp_path / "work.json").write_text(
-        json.dumps([vars(data), {case.name: case.settings.model_dump(mode="json") for case in cases}])
+        json.dumps([vars(data), {case.name: case.settings.model_dump(mode="json") for case in cases}]), encoding="utf-8"
     )
     folder = tmp_path / "experiment"
     command = [sys.executable, "-c", EXPERIMENT, str(tmp_path / "work.json"), str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:
         assert process.stdout.readline() == "first False\n"
         # It works on the other; a second experiment on the folder is refused with its number.
         with pytest.raises(ExperimentInProgressError, match=f"process {process.pid} works on {folder}"):
             list(run_cases(cases, data, folder, code="1"))
         process.kill()
-    worker = int(re.findall(r"^worker (\d+)$", (folder / "worker-0.log").read_text(), re.MULTILINE)[-1])
+    worker = int(re.findall(r"^worker (\d+)$", (folder / "worker-0.log").read_text(encoding="utf-8"), re.MULTILINE)[-1])
     deadline = time.monotonic() + 20
-    while Path(f"/proc/{worker}").exists() and "zombie" not in Path(f"/proc/{worker}/status").read_text():
+    while Path(f"/proc/{worker}").exists() and "zombie" not in Path(f"/proc/{worker}/status").read_text(
+        encoding="utf-8"
+    ):
         assert time.monotonic() < deadline, "the worker outlived the experiment"
         time.sleep(0.1)
     (result,) = run_cases(cases[:1], data, folder, code="1")

@@ -37,7 +37,9 @@ def test_every_point_of_every_shipped_dataset_round_trips(name: str, tmp_path: P
             continue
         path = tmp_path / "deep" / f"{point.name}.yaml"
         path.parent.mkdir(exist_ok=True)
-        path.write_text(yaml.safe_dump(content(run, point, tmp_path / "frontier.csv"), sort_keys=False))
+        path.write_text(
+            yaml.safe_dump(content(run, point, tmp_path / "frontier.csv"), sort_keys=False), encoding="utf-8"
+        )
         read = load(path)
         assert read.candidate() == point.trainer
         assert read.baseline() == run.baseline().model_copy(update={"training": read.baseline().training})
@@ -62,7 +64,7 @@ def test_a_file_for_each_frontier_point_numbered_by_error(tmp_path: Path) -> Non
 def test_the_file_says_where_it_comes_from_and_what_to_expect(tmp_path: Path) -> None:
     run = run_settings({"losses": ["mmd"], "strengths": [1], "modes": ["vanilla"], "seeds": [1, 2, 3]})
     (path,) = written(run, curve, tmp_path).values()
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     comment = " ".join(line.lstrip("# ") for line in text.splitlines() if line.startswith("#"))
     assert comment.startswith(
         "Point 1 of 1 on the frontier of `vanilla` (vanilla, mmd, λ 1, shared_bottom), made by `make frontier "
@@ -82,14 +84,16 @@ def test_the_file_says_where_it_comes_from_and_what_to_expect(tmp_path: Path) ->
 def test_of_one_seed_nothing_is_said_of_ranges(tmp_path: Path) -> None:
     run = run_settings({"strengths": [1], "modes": ["vanilla"], "seeds": [5]})
     (path,) = written(run, curve, tmp_path).values()
-    assert "nearest" not in path.read_text() and "of one seed: ARE 1.0250, ARFG 0.5500." in path.read_text()
+    assert "nearest" not in path.read_text(
+        encoding="utf-8"
+    ) and "of one seed: ARE 1.0250, ARFG 0.5500." in path.read_text(encoding="utf-8")
     assert load(path).training.seed == 5
 
 
 def test_thresholds_on_the_evaluated_scores_are_told(tmp_path: Path) -> None:
     run = run_settings({"strengths": [1], "modes": ["vanilla"], "seeds": [5], "thresholds": "evaluated"})
     (path,) = written(run, curve, tmp_path).values()
-    assert "a run fixes them on validation" in path.read_text().replace("\n#  ", "")
+    assert "a run fixes them on validation" in path.read_text(encoding="utf-8").replace("\n#  ", "")
 
 
 def test_a_push_folder_stays(tmp_path: Path) -> None:

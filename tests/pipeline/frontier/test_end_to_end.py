@@ -63,6 +63,7 @@ def start(small: SmallRun) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        encoding="utf-8",
     )
 
 
@@ -163,7 +164,7 @@ def exported(model: Path, settings: Any, test: str) -> CaseResult:
     serialized = tf.constant(list(tf.data.TFRecordDataset(files, compression_type="GZIP").as_numpy_iterator()))
     predicted = tf.saved_model.load(str(model)).signatures["serving_default"](examples=serialized)
     scores = np.stack([predicted[task].numpy().reshape(-1) for task in TASKS], axis=1)
-    decision = json.loads((model / "assets.extra" / "decision.json").read_text())
+    decision = json.loads((model / "assets.extra" / "decision.json").read_text(encoding="utf-8"))
     return CaseResult("exported", settings, trained=Trained(scores, decision["thresholds"], {}, {}, [], 1, 1, 1.0))
 
 
@@ -190,6 +191,9 @@ def test_figures_are_the_evaluators_on_the_same_models(story: Story, summary: di
     same("are", summary["are"])
     for task in TASKS:
         figures = summary["tasks"][task]
+        for metric in ("worst_group_auc", "worst_cell_auc"):
+            same(f"{metric}/{task}", figures[metric]["model"])
+            same(f"{metric}_baseline/{task}", figures[metric]["baseline"])
         for metric in ("error", "fpr_gap"):
             same(f"{metric}/{task}", figures[metric]["model"])
             same(f"{metric}_baseline/{task}", figures[metric]["baseline"])

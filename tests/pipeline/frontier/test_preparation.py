@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from pipeline.frontier import preparation
 from pipeline.frontier.preparation import PreparationError
+from pipeline.terminal import console
 
 PYTHON = sys.executable
 
@@ -27,14 +27,14 @@ def say(**event):
 
 def prepared(body: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> tuple[Any, str]:
     script = tmp_path / "python"
-    script.write_text(HEAD.format(python=PYTHON) + body)
+    script.write_text(HEAD.format(python=PYTHON) + body, encoding="utf-8")
     script.chmod(0o755)
     patch.setattr(preparation.sys, "executable", str(script))
     out = io.StringIO()
     logs = tmp_path / "logs"
     try:
         return preparation.prepare(
-            Path("mini.yaml"), tmp_path / "data", logs, Console(file=out, width=200)
+            Path("mini.yaml"), tmp_path / "data", logs, console(file=out, width=200)
         ), out.getvalue()
     except PreparationError as error:
         return error, out.getvalue()
@@ -52,7 +52,7 @@ open(result, "w").write(json.dumps({"train": folder + "/train"}))
     found, out = prepared(body, tmp_path, monkeypatch)
     assert found == {"train": f"{tmp_path / 'data'}/train"}
     assert "Transform" in out and "unchanged, from cache" in out and "nobody reads" not in out
-    assert "nobody reads" in next((tmp_path / "logs").glob("*-prepare.log")).read_text()
+    assert "nobody reads" in next((tmp_path / "logs").glob("*-prepare.log")).read_text(encoding="utf-8")
 
 
 def test_a_failure_is_told_by_the_stage_and_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,6 @@ from typing import Any, Optional
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from components.fairness_report.earlier_runs import frontier_points
 from models.sweep import Trained
@@ -22,6 +21,7 @@ from pipeline.experiments.cases import Case, CaseResult
 from pipeline.frontier import command, preparation, run, words
 from pipeline.frontier.grid import Point, points
 from pipeline.places import RUNS_VARIABLE
+from pipeline.terminal import console
 from tests.pipeline.frontier.made import NAMES, curve, figures, run_settings
 
 Outcome = Callable[[Point], Any]
@@ -59,9 +59,9 @@ class World:
             return figures(*(outcome(found[candidate.name]) or (1.0, 1.0)))
 
         self.patch.setattr(run, "run_cases", trained)
-        self.patch.setattr(run, "measuring", lambda *_: measure)
+        self.patch.setattr(run, "measuring", lambda *_, **__: measure)
         out = io.StringIO()
-        code = command.run(settings, Path("mini.yaml"), None, Console(file=out, width=300))
+        code = command.run(settings, Path("mini.yaml"), None, console(file=out, width=300))
         return code, out.getvalue()
 
     @property
@@ -95,19 +95,19 @@ def test_everything_is_written_and_shown(world: World) -> None:
     assert "mtaf dominates vanilla: 2 of 2 frontier points" in out
     assert f"make run CONFIG={world.results / 'yaml' / 'mtaf-2.yaml'}" in out
     load(world.results / "yaml" / "mtaf-2.yaml")
-    summary = json.loads((world.results / "summary.json").read_text())
+    summary = json.loads((world.results / "summary.json").read_text(encoding="utf-8"))
     assert summary["sentences"][0].startswith("mtaf dominates vanilla") and summary["thresholds"] == "validation"
 
 
 def test_the_report_draws_the_frontier_of_all_modes(world: World) -> None:
     world(run_settings(BLOCK), some)
     path = world.results / "frontier.csv"
-    drawn = frontier_points(path.read_text(), str(path))
+    drawn = frontier_points(path.read_text(encoding="utf-8"), str(path))
     ares, arfgs = [point["are"] for point in drawn], [point["arfg"] for point in drawn]
     assert ares == sorted(ares) and arfgs == sorted(arfgs, reverse=True) and len(drawn) == 3
     assert {point["settings"]["mode"] for point in drawn} == {"none", "mtaf"}
     for point in drawn:
-        read = load(point["settings"]["yaml"])
+        read = load(world.results / point["settings"]["yaml"])
         assert read.fairness.mode == point["settings"]["mode"] and read.report.frontier == str(path)
 
 
@@ -133,7 +133,7 @@ def test_a_failed_baseline_leaves_its_seed_without_figures(world: World) -> None
         "trained"
     }
     assert not (world.results / "yaml").exists() and not (world.results / "plots").exists()
-    assert json.loads((world.results / "summary.json").read_text())["sentences"][0] == words.EMPTY
+    assert json.loads((world.results / "summary.json").read_text(encoding="utf-8"))["sentences"][0] == words.EMPTY
 
 
 def test_a_baseline_gap_of_zero_is_said_in_words(world: World) -> None:
@@ -146,14 +146,14 @@ def test_few_seeds_are_said(world: World) -> None:
     _, out = world(run_settings({**BLOCK, "seeds": [1, 2]}), some)
     note = "2 seeds: a bootstrap over so few is too narrow; read its intervals as whether the seeds agree"
     assert note in " ".join(out.split())
-    assert note in json.loads((world.results / "summary.json").read_text())["sentences"]
+    assert note in json.loads((world.results / "summary.json").read_text(encoding="utf-8"))["sentences"]
     assert words.seeds_note(8) is None
 
 
 def test_one_seed_is_said(world: World) -> None:
     _, out = world(run_settings({**BLOCK, "seeds": [9]}), some)
     assert words.ONE_SEED in out and "test split, one seed" in out
-    assert words.ONE_SEED in json.loads((world.results / "summary.json").read_text())["sentences"]
+    assert words.ONE_SEED in json.loads((world.results / "summary.json").read_text(encoding="utf-8"))["sentences"]
 
 
 def test_settings_that_contradict_each_other_are_in_the_table(world: World) -> None:
@@ -182,7 +182,7 @@ def test_a_further_call_replaces_what_lies_there_as_a_whole(world: World) -> Non
 def test_a_second_frontier_at_once_refuses(world: World) -> None:
     root = world.results.parent
     root.mkdir(parents=True)
-    with (root / "lock").open("w") as lock:
+    with (root / "lock").open("w", encoding="utf-8") as lock:
         lock.write("4711")
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)

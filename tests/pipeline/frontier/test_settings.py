@@ -39,7 +39,7 @@ def test_a_weighting_is_a_name_or_a_block() -> None:
     [
         ({"strengths": [-1]}, "`strengths`  should be one or more numbers, at least 0"),
         ({"strengths": []}, "should be one or more numbers"),
-        ({"strengths": {"mmd": [float("inf")]}}, "`strengths` mmd should be"),
+        ({"strengths": {"mmd": [float("inf")]}}, "should be a finite number"),
         ({"strengths": {"mmd": [1]}, "losses": ["mmd", "fpr_gap"]}, "a list for each of the losses"),
         ({"strengths": [1], "sample": {"trials": 3}}, "remove `strengths` or `sample`"),
         ({"sample": {"trials": 3, "range": [1, 0.1]}}, "the lower one first"),
@@ -61,8 +61,8 @@ def test_what_cannot_be_trained_is_refused(wrong: dict[str, Any], said: str) -> 
 
 
 def test_an_error_names_the_file_and_the_key(tmp_path: Path) -> None:
-    content = yaml.safe_load((ROOT / "data_schemas" / "german" / "dataset.yaml").read_text())
+    content = yaml.safe_load((ROOT / "data_schemas" / "german" / "dataset.yaml").read_text(encoding="utf-8"))
     path = tmp_path / "run.yaml"
-    path.write_text(yaml.safe_dump({**content, "frontier": {"thresholds": "later"}}))
+    path.write_text(yaml.safe_dump({**content, "frontier": {"thresholds": "later"}}), encoding="utf-8")
     with pytest.raises(ConfigError, match="run.yaml:\n  frontier.thresholds: .*'later'"):
         load(path)

@@ -47,7 +47,7 @@ def test_the_trainer_puts_the_values_in_their_places(candidate, tmp_path, monkey
     jobs = []
 
     def run_child(command):
-        job = TrainingJob.model_validate_json(open(command[-1]).read())
+        job = TrainingJob.model_validate_json(open(command[-1], encoding="utf-8").read())
         (tmp_path / "model.partial").mkdir()
         jobs.append(job)
 

@@ -222,7 +222,7 @@ def _note_merged(numbers: np.ndarray, floats: np.ndarray, need: Need, notices: N
     if len(merged):
         left, right = distinct[merged[0] : merged[0] + 2]
         notices.add(
-            "merged_numbers", need.column, len(merged), f"{left:.17g} and {right:.17g} become {rounded[merged[0]]:.9g}"
+            "merged_numbers", need.column, len(merged), f"{left:.17g} and {right:.17g} become {rounded[merged[0]]:.17g}"
         )
 
 

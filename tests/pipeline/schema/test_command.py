@@ -51,6 +51,7 @@ def test_a_run_takes_the_draft(drafted: tuple[Written, str]) -> None:
     assert done.returncode == 2 and "TMPDIR" in done.stdout and "data_schema" not in done.stdout
 
 
+@pytest.mark.slow
 def test_a_merge_keeps_what_was_edited(drafted: tuple[Written, str]) -> None:
     written, _ = drafted
     path = written.folder / "schema.pbtxt"

@@ -63,8 +63,10 @@ def _failures(error: BaseException) -> Iterator[_Failure]:
     """The error; where its text holds the traceback of another process, what that process raised."""
     text = str(error)
     if _HEAD in text:
-        yield from _printed(text)
-        return
+        printed = list(_printed(text))
+        if printed:
+            yield from printed
+            return
     frames = traceback.extract_tb(error.__traceback__)
     ours = type(error).__module__.split(".")[0] in _PACKAGES or bool(frames and _is_ours(frames[-1].filename))
     yield _Failure(type(error).__name__, text, ours)

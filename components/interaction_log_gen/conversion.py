@@ -159,7 +159,8 @@ def _decimal_text(value: Decimal) -> str:
     """``1000`` of 1000.00 and ``1.5`` of 1.50."""
     if value == value.to_integral_value():
         return str(int(value))
-    return format(value.normalize(), "f")
+    # Not normalize(), which rounds to 28 digits.
+    return format(value, "f").rstrip("0")
 
 
 def _texts(array: pa.Array, need: Need, missing: Sequence[str], place: Place, notices: Notices) -> pa.Array:

@@ -109,9 +109,10 @@ _WORDS = {
         "means a missing value, list it in `missing`."
     ),
     "merged_numbers": (
-        "Column `{subject}` has values that 32-bit floats cannot tell apart: {count} more of them than floats, counted in "
-        "batches of 10,000 rows ({example}). A numeric feature takes them for equal: make it smaller, such as hours since a "
-        "day in place of seconds since 1970, or read it as `categorical`. Rules and buckets still tell them apart."
+        "Column `{subject}` has values that 32-bit floats cannot tell apart: {example}, and {count} values in all become "
+        "equal to their neighbour (counted in batches of 10,000 rows). A numeric feature takes them for equal: make it "
+        "smaller, such as hours since a day in place of seconds since 1970, or read it as `categorical`. Rules and buckets "
+        "still tell them apart."
     ),
     "whole_decimals": (
         "Column `{subject}` writes {count} whole numbers as decimals ({example}): they are read as whole numbers, so that "

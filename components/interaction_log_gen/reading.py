@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.interaction_log_gen import columns, csv_reading, files, tfrecord_reading
+from components.interaction_log_gen import columns, csv_reading, files
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import ReadSettings
@@ -61,6 +61,8 @@ def column_names(path: str, read: ReadSettings) -> list[str]:
         if read.format == "parquet":
             with files.open_file(path) as stream:
                 return csv_reading.distinct(pq.ParquetFile(stream).schema_arrow.names, path)
+    from components.interaction_log_gen import tfrecord_reading  # imports TensorFlow, which other formats need not
+
     return tfrecord_reading.column_names(path, BATCH_ROWS)
 
 
@@ -101,6 +103,8 @@ def _arrays(
     unit: Unit, read: ReadSettings, wanted: Sequence[str], reserved: Mapping[str, str], notices: Notices
 ) -> Iterator[dict[str, pa.Array]]:
     if read.format == "tfrecord":
+        from components.interaction_log_gen import tfrecord_reading
+
         yield from tfrecord_reading.read(unit.path, wanted, reserved, BATCH_ROWS)
         return
     columns.check_found(unit.path, column_names(unit.path, read), wanted, reserved)

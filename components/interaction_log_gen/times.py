@@ -6,6 +6,7 @@ A time is a whole number of nanoseconds: since 1970 in UTC where an offset from 
 
 from __future__ import annotations
 
+import datetime
 import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Optional, Union
 
@@ -176,13 +177,19 @@ def _formatted(texts: pa.Array, split: TimeSplit, place: Place, rows: np.ndarray
 
 
 def _by_format(texts: list[str], form: str) -> tuple[list[Optional[int]], bool]:
-    """Nanoseconds of each text, None where it is not written as ``form`` says; whether the form states an offset."""
-    import pandas as pd
+    """Nanoseconds of each text, None where it is not written as ``form`` says; whether the form states an offset.
 
-    zoned = "%z" in form or "%Z" in form
-    found = pd.to_datetime(pd.Series(texts, dtype=object), format=form, exact=True, errors="coerce", utc=zoned)
-    missing = found.isna()
-    return [None if lost else int(time.value) for time, lost in zip(found, missing, strict=True)], zoned
+    Python's own strptime: pandas takes any ISO 8601 text for one that is written as a form of that kind.
+    """
+    zoned = "%z" in form
+    since = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc if zoned else None)
+    found: list[Optional[int]] = []
+    for text in texts:
+        try:
+            found.append((datetime.datetime.strptime(text, form) - since) // datetime.timedelta(microseconds=1) * 1000)
+        except ValueError:
+            found.append(None)
+    return found, zoned
 
 
 def _iso(texts: pa.Array) -> Optional[_Times]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from components.interaction_log_gen import columns, files
+from components.interaction_log_gen import columns, files, reading
 from components.interaction_log_gen.columns import Need, Plan
+from components.interaction_log_gen.conversion import Converter, Place
 from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import (
     InteractionLogGenSettings,
     ReadSettings,
@@ -19,13 +19,6 @@ from components.interaction_log_gen.settings import (
     TimeSplit,
 )
 from pipeline.config import RunSettings
-
-with warnings.catch_warnings():
-    # Of libraries behind it, on Python's version.
-    warnings.simplefilter("ignore")
-    from components.interaction_log_gen import csv_reading
-    from components.interaction_log_gen.conversion import Place, convert
-    from components.interaction_log_gen.notices import Notices
 
 ROWS = 10_000
 # Of each source; a log has as many files as days.
@@ -39,15 +32,6 @@ class _Read(NamedTuple):
 
     columns: dict[Need, pa.Array]
     whole: bool
-
-
-def csv_columns(path: str, read: ReadSettings) -> list[str]:
-    """Column names of a CSV file.
-
-    Raises:
-      LogError: Its header cannot be read.
-    """
-    return csv_reading.column_names(path, read)
 
 
 def problems(
@@ -66,19 +50,20 @@ def problems(
       sources: Files of each source.
       tables: Files of each side table.
     """
+    convert = Converter(gen)
     for index, looked in enumerate(tables):
         table = gen.log.side_tables[index]
         needs = (Need(columns.table_key(table), "string"), *plan.tables[index])
         for one in _local(looked):
             try:
-                _first(one.file.path, one.read, needs)
+                _first(one.file.path, one.read, needs, convert)
             except LogError as error:
                 yield f"{one.file.key}: {error}"
     for index, looked in enumerate(sources):
         source, read = gen.log.sources[index], []
         for one in _local(looked):
             try:
-                read.append(_first(one.file.path, one.read, plan.log))
+                read.append(_first(one.file.path, one.read, plan.log, convert))
                 _check_times(read[-1], gen, source, one.file.path)
             except LogError as error:
                 yield f"{one.file.key}: {error}"
@@ -93,41 +78,26 @@ def _local(looked: Sequence[Any]) -> list[Any]:
     return [one for one in looked if one.columns is not None and not files.is_remote(one.file.path)][:MOST_FILES]
 
 
-def _first(path: str, read: ReadSettings, needs: Sequence[Need]) -> _Read:
+def _first(path: str, read: ReadSettings, needs: Sequence[Need], convert: Converter) -> _Read:
     """The first ``ROWS`` rows of a file, each column as it is needed.
 
     Raises:
       LogError: A value does not fit, or the file cannot be read.
     """
-    wanted = list(dict.fromkeys(need.column for need in needs))
-    parts: dict[str, list[pa.Array]] = {name: [] for name in wanted}
-    rows, whole = 0, True
-    try:
-        for batch in _batches(path, read, wanted):
-            for name in wanted:
-                parts[name].append(batch[name])
-            rows += len(batch[wanted[0]])
-            if rows > ROWS:
-                whole = False
-                break
-    except (pa.ArrowException, OSError, EOFError) as error:
-        raise LogError(
-            f"{path}: expected {read.format}. Rows read before it failed: {rows}. Received: {error}"
-        ) from error
-    if not rows:
-        return _Read({}, True)
-    raw = {name: pa.concat_arrays(arrays).slice(0, ROWS) for name, arrays in parts.items()}
-    place, notices = Place(path, 0), Notices()
-    return _Read({need: convert(raw[need.column], need, read.missing, place, notices) for need in needs}, whole)
+    parts: dict[Need, list[pa.Array]] = {need: [] for need in needs}
+    rows, notices = 0, Notices()
+    for batch in reading.read_batches(reading.Unit(0, path), read, [need.column for need in needs], {}, notices):
+        if rows + batch.rows > ROWS and rows:
+            return _Read(_joined(parts), False)
+        place = Place(path, batch.first_row)
+        for need in needs:
+            parts[need].append(convert(batch.columns[need.column], need, read.missing, place, notices))
+        rows += batch.rows
+    return _Read(_joined(parts) if rows else {}, True)
 
 
-def _batches(path: str, read: ReadSettings, wanted: Sequence[str]) -> Iterator[dict[str, pa.Array]]:
-    if read.format == "csv":
-        yield from csv_reading.read(path, read, wanted, Notices())
-        return
-    with files.open_file(path) as stream:
-        for batch in pq.ParquetFile(stream).iter_batches(ROWS, columns=list(wanted)):
-            yield {name: batch.column(batch.schema.get_field_index(name)) for name in wanted}
+def _joined(parts: dict[Need, list[pa.Array]]) -> dict[Need, pa.Array]:
+    return {need: pa.concat_arrays(arrays) for need, arrays in parts.items()}
 
 
 def _check_times(read: _Read, gen: InteractionLogGenSettings, source: SourceSettings, path: str) -> None:

@@ -6,10 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from components.interaction_log_gen import columns, files
+from components.interaction_log_gen import columns, files, reading
 from components.interaction_log_gen.columns import Plan
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.files import MatchedFile
@@ -21,6 +18,7 @@ from components.interaction_log_gen.settings import (
     TimeSplit,
 )
 from pipeline.config import RunSettings
+from pipeline.preflight import first_rows
 
 # Of a log elsewhere, so many files a source are looked at.
 MOST_REMOTE_FILES = 5
@@ -68,9 +66,6 @@ def problems(settings: RunSettings) -> Iterator[str]:
     lacking = list(_of_log([one for looked in sources for one in looked], plan, _uses(settings), elsewhere))
     yield from _cut(lacking)
     if not found and not lacking:
-        # Imports what reads the rows.
-        from pipeline.preflight import first_rows
-
         yield from _cut(first_rows.problems(settings, gen, plan, sources, tables))
 
 
@@ -86,23 +81,12 @@ def _looked_at(match: Match, log: LogSettings, index: int, read: ReadSettings, f
     local = [file for file in matched if not files.is_remote(file.path)]
     for file in local + remote[:MOST_REMOTE_FILES]:
         try:
-            looked.append(LookedAt(file, read, _columns(file.path, read)))
+            # Of TFRecords only all records together tell.
+            names = None if read.format == "tfrecord" else reading.column_names(file.path, read)
+            looked.append(LookedAt(file, read, names))
         except LogError as error:
             found.append(f"{file.key}: {error}")
-        except (pa.ArrowException, OSError, EOFError) as error:
-            found.append(f"{file.key}: {file.path}: expected {read.format}. Received: {error}")
     return looked
-
-
-def _columns(path: str, read: ReadSettings) -> Optional[list[str]]:
-    if read.format == "csv":
-        from pipeline.preflight import first_rows
-
-        return first_rows.csv_columns(path, read)
-    if read.format == "parquet":
-        with files.open_file(path) as stream:
-            return list(pq.ParquetFile(stream).schema_arrow.names)
-    return None
 
 
 def _table_columns(looked: Sequence[LookedAt]) -> Optional[list[str]]:

@@ -65,6 +65,11 @@ def test_tracebacks_of_other_processes_are_read() -> None:
     assert sentence(_raised(outer, RuntimeError("failed"))) == str(told)
 
 
+def test_a_text_that_only_looks_like_a_traceback_is_told_as_it_is() -> None:
+    text = "the worker said: Traceback (most recent call last):\n"
+    assert sentence(RuntimeError(text)) == f"RuntimeError: {text.strip()}"
+
+
 def test_a_printed_error_is_ours_where_our_code_raised_it() -> None:
     frame = f'  File "{ROOT}/components/x.py", line 3, in f\n    raise ValueError("a")\n'
     foreign = '  File "/usr/lib/python3/x.py", line 3, in f\n    raise KeyError\n'

@@ -274,3 +274,50 @@ def test_the_command_stays_light() -> None:
     code = "import sys, pipeline.cli; print([m for m in ('tensorflow', 'tfx', 'apache_beam') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", env=dict(os.environ))
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+# Kinds of logs that once gave wrong values without a word (tests/README.md), through the command.
+
+
+def test_a_parquet_column_that_stands_twice(written: Written) -> None:
+    columns = {"x": [1, 2], "c": ["a", "b"], "clicked": [1, 0], "spent": [1.0, 0.0], "sex": ["f", "m"]}
+    arrays = [pa.array(values) for values in columns.values()]
+    table = pa.Table.from_arrays([pa.array([0, 0]), *arrays], ["clicked", *columns])
+    pq.write_table(table, written.folder / "train.parquet")
+    source = {"files": ["train.parquet"], "split": "train", "read": {"format": "parquet"}}
+    written.content["log"]["sources"][0] = source
+    written.write()
+    assert "train.parquet: expected each column once. Received twice: clicked; rename one" in written.refused()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (ROWS + '3,"a,1,1,f\n4,b,0,0,m\n', "train.csv: row 3: expected that each opening quote '\"' is closed"),
+        (
+            ROWS.encode() + "3,é,1,1,f\n".encode("latin-1"),
+            r"train.csv: expected text in utf-8. Received: bytes b'\xe9'",
+        ),
+        (ROWS + "3,a,1,1,f,9\n", "train.csv: row 3: expected 5 cells (x, c, clicked, spent, sex) separated by ','"),
+        (ROWS + "-1,a,1,1,f\n", "train.csv: column `x`, row 3: expected a number above -1"),
+        (ROWS + "NULL,a,1,1,f\n", "row 3: expected a number. Received: 'NULL' of type string (list it in `missing`"),
+    ],
+    ids=["quote", "bytes", "cells", "logarithm", "mark"],
+)
+def test_a_row_that_cannot_be_read_as_the_file_means_it(written: Written, content: str | bytes, message: str) -> None:
+    raw = content if isinstance(content, bytes) else content.encode()
+    (written.folder / "train.csv").write_bytes(raw)
+    written.content["features"]["inputs"][0]["scale"] = "log1p_standardize"
+    written.write()
+    assert message in written.refused()
+
+
+def test_a_time_that_is_none(written: Written) -> None:
+    rows = [f"{i},a,{i % 2},{i % 3},{'fm'[i % 2]},2024-01-0{1 + i % 8}" for i in range(40)]
+    text = HEADER.replace("\n", ",t\n") + "\n".join([*rows, "1,a,1,1,f,12/31/2023"]) + "\n"
+    (written.folder / "train.csv").write_text(text, encoding="utf-8")
+    split = {"by": "time", "column": "t", "validation_from": "2024-01-05", "test_from": "2024-01-07T12:00"}
+    written.content["log"]["sources"] = [{"files": ["train.csv"], "split": split}]
+    written.write()
+    printed = written.refused()
+    assert "train.csv: column `t`, row 41: expected an ISO 8601 time" in printed and "Received: '12/31/2023'" in printed

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple, Optional
+from typing import Any, Optional
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.interaction_log_gen.columns import Need
-from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.misfits import Place, cast, misfit
 from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import InteractionLogGenSettings
 from models.cuts import EXACT_BELOW, NO_CUTS, Cuts
 from models.texts import WHOLE, ZERO, whole_number
 
 _FLOAT32_MAX = float(np.finfo(np.float32).max)
-_EXPECTED = {"number": "a number", "string": "text", "strings": "texts", "raw": "one value"}
-
-
-class Place(NamedTuple):
-    """Where a batch lies: its file and the number of data rows before it."""
-
-    path: str
-    first_row: int
 
 
 def convert(
@@ -89,7 +81,7 @@ def _check_log1p(array: pa.Array, need: Need, place: Place) -> None:
     low = pc.fill_null(pc.less_equal(array, -1.0), False)
     if pc.any(low).as_py():
         note = " (a numeric feature of `scale: log1p_standardize`; list the value in `missing`, or take `standardize`)"
-        raise _misfit(array, np.flatnonzero(low)[0], need, place, " above -1", note)
+        raise misfit(array, np.flatnonzero(low)[0], need, place, " above -1", note)
 
 
 def nulled(array: pa.Array, missing: Sequence[str]) -> pa.Array:
@@ -129,7 +121,7 @@ def _text(array: pa.Array, need: Need, place: Place, notices: Notices, rows: Opt
         return _float_texts(array, need, place, notices, rows)
     if pa.types.is_decimal(array.type):
         return pa.array([None if value is None else _decimal_text(value) for value in array.to_pylist()], pa.string())
-    texts = _cast(array, pa.string(), need, place, rows)
+    texts = cast(array, pa.string(), need, place, rows)
     if not _is_text(array.type):
         return texts
     # Looked for first in the cheapest way: most columns have none.
@@ -151,7 +143,7 @@ def _float_texts(array: pa.Array, need: Need, place: Place, notices: Notices, ro
     if large.any():
         notices.add("large_floats", need.column, int(large.sum()), f"such as {values[large].min():.17g}")
     integers = pa.array(np.where(whole, values, 0).astype(np.int64)).cast(pa.string())
-    texts = pc.if_else(pa.array(whole), integers, _cast(array, pa.string(), need, place, rows))
+    texts = pc.if_else(pa.array(whole), integers, cast(array, pa.string(), need, place, rows))
     return _null_where(array.is_null(), texts)
 
 
@@ -183,15 +175,15 @@ def _numbers(
 ) -> pa.Array:
     """Values as finite float32, on the sides of the cuts that the file's own values are on."""
     if pa.types.is_temporal(array.type):
-        raise _misfit(array, 0, need, place)
+        raise misfit(array, 0, need, place)
     if _is_text(array.type):
-        array = _cast(array, pa.string(), need, place)
-    values = _cast(array, pa.float64(), need, place)
+        array = cast(array, pa.string(), need, place)
+    values = cast(array, pa.float64(), need, place)
     values = nulled(values, missing)
     _check_finite(values, need, place)
     large = pc.fill_null(pc.greater(pc.abs(values), _FLOAT32_MAX), False)
     if pc.any(large).as_py():
-        raise _misfit(array, np.flatnonzero(large)[0], need, place, " that float32 can hold")
+        raise misfit(array, np.flatnonzero(large)[0], need, place, " that float32 can hold")
     known = np.asarray(values.is_valid())
     numbers = values.fill_null(0.0).to_numpy(zero_copy_only=False)
     beyond = np.flatnonzero(np.abs(numbers) >= EXACT_BELOW)
@@ -231,74 +223,19 @@ def _only_values(array: pa.Array, need: Need, place: Place) -> pa.Array:
     """The one value of each list; null for an empty or null list."""
     counts = pc.fill_null(pc.list_value_length(array), 0).to_numpy(zero_copy_only=False)
     if counts.size and counts.max() > 1:
-        raise _misfit(array, np.flatnonzero(counts > 1)[0], need, place, ", alone")
+        raise misfit(array, np.flatnonzero(counts > 1)[0], need, place, ", alone")
     starts = np.cumsum(counts) - counts
     return pc.list_flatten(array).take(pa.array(starts, pa.int64(), mask=counts == 0))
-
-
-def _cast(array: pa.Array, to: pa.DataType, need: Need, place: Place, rows: Optional[np.ndarray] = None) -> pa.Array:
-    # Casting bytes to text trusts them unless it is safe; casting integers to floats is meant to round.
-    safe = not pa.types.is_floating(to)
-
-    def attempt(values: pa.Array) -> pa.Array:
-        return values.cast(to, safe=safe)
-
-    try:
-        return attempt(array)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        at = _first_failure(array, attempt)
-        raise _misfit(array, at, need, place, rows=rows) from None
-
-
-def _first_failure(array: pa.Array, attempt: Callable[[pa.Array], pa.Array]) -> int:
-    """Index of the first value that ``attempt`` fails on, by bisection."""
-    low, high = 0, len(array)
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            attempt(array.slice(low, middle - low))
-            low = middle
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-            high = middle
-    return low
 
 
 def _check_finite(array: pa.Array, need: Need, place: Place, rows: Optional[np.ndarray] = None) -> None:
     if pa.types.is_floating(array.type):
         infinite = pc.fill_null(pc.invert(pc.is_finite(array)), False)
         if pc.any(infinite).as_py():
-            raise _misfit(array, np.flatnonzero(infinite)[0], need, place, rows=rows, note=_NOT_FINITE)
+            raise misfit(array, np.flatnonzero(infinite)[0], need, place, rows=rows, note=_NOT_FINITE)
 
 
 _NOT_FINITE = " (NaN and infinities are not values; list them in `missing` where they mean a missing one)"
-
-
-def _misfit(
-    array: pa.Array,
-    at: int,
-    need: Need,
-    place: Place,
-    more: str = "",
-    note: str = "",
-    rows: Optional[np.ndarray] = None,
-) -> LogError:
-    value = array[int(at)].as_py() if len(array) else None
-    if isinstance(value, str):
-        note += _advice(value, need)
-    row = place.first_row + int(at if rows is None or at >= len(rows) else rows[at]) + 1
-    return LogError(
-        f"{place.path}: column `{need.column}`, row {row}: expected {_EXPECTED[need.kind]}{more}. "
-        f"Received: {value!r} of type {array.type}{note}"
-    )
-
-
-def _advice(value: str, need: Need) -> str:
-    """What to do about a text that is not what was expected."""
-    if value != value.strip():
-        return " (`strip: true` removes white space around cells)"
-    if need.kind == "number" and not any(sign.isdigit() for sign in value):
-        return " (list it in `missing` where it means a missing value; a text goes into a `categorical` feature)"
-    return ""
 
 
 def _null_where(condition: pa.Array, array: pa.Array) -> pa.Array:

@@ -7,7 +7,6 @@ reader in its strict mode. Only blocks that hold a quote or an escape sign need 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import itertools
@@ -15,17 +14,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple, Optional
 
+from components.interaction_log_gen import text as texts
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.settings import ReadSettings
 
-# What is read at a time, and the longest record: one that is longer has most likely lost its closing quote.
-BLOCK_BYTES = 4 << 20
+# The longest record: one that is longer has most likely lost its closing quote.
 _RECORD_BYTES = 64 << 20
 # A record of more lines than this is named: a stray quote often swallows rows until the next one.
 MANY_LINES = 1000
 # Stands for a separator of several signs. It is refused in files that have it themselves.
 _UNIT_SEPARATOR = "\x1f"
-_BYTE_ORDER_MARK = "\ufeff".encode()
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -68,7 +66,7 @@ class Records:
 
     def __init__(self, stream: BinaryIO, path: str, read: ReadSettings) -> None:
         self._path, self._read = path, read
-        self._chunks = _utf8(stream, path, read)
+        self._chunks = texts.utf8(stream, path, read)
         self._text, self._at = b"", 0
         # Bytes of a record that did not end in the last block; the next one has to go on behind them.
         self._begun = 0
@@ -215,7 +213,7 @@ class Records:
         if chunk is None:
             return False
         self._text, self._at = self._text[self._at :] + chunk, 0
-        if len(self._text) > _RECORD_BYTES + BLOCK_BYTES:
+        if len(self._text) > _RECORD_BYTES + texts.BLOCK_BYTES:
             raise LogError(
                 f"{self._path}: row {self.records + 1:,}: expected a row of at most {_RECORD_BYTES:,} bytes. Received: a "
                 "longer one; is a quote not closed, or is this no text file?"
@@ -280,42 +278,3 @@ def _trailing(read: ReadSettings) -> Optional[re.Pattern[bytes]]:
         return None
     signs = b"|".join(re.escape(sign.encode()) for sign in read.trailing)
     return re.compile(rb"(?:" + signs + rb")+" + (rb"[ \t]*" if read.strip else b"") + rb"(?=\r\n|\n|\r|\Z)")
-
-
-def _utf8(stream: BinaryIO, path: str, read: ReadSettings) -> Iterator[bytes]:
-    """The file's text in UTF-8, a block at a time, without a byte order mark.
-
-    Raises:
-      LogError: bytes are not of the stated encoding, or a sign is NUL.
-    """
-    decoder = codecs.getincrementaldecoder(read.encoding)("strict")
-    position, begun = 0, False
-    while True:
-        chunk = stream.read(BLOCK_BYTES)
-        pending = len(decoder.getstate()[0])
-        try:
-            text = decoder.decode(chunk, not chunk)
-        except UnicodeError as error:
-            raise _not_encoded(error, path, read, position - pending) from error
-        if "\0" in text:
-            raise LogError(
-                f"{path}: expected text in {read.encoding}. Received: a NUL sign within {len(chunk):,} bytes after byte "
-                f"{position:,}; say `encoding` in `read` (utf-16?), or take it out"
-            )
-        position += len(chunk)
-        if text:
-            encoded = text.encode()
-            yield encoded if begun else encoded.removeprefix(_BYTE_ORDER_MARK)
-            begun = True
-        if not chunk:
-            return
-
-
-def _not_encoded(error: UnicodeError, path: str, read: ReadSettings, position: int) -> LogError:
-    what = where = ""
-    if isinstance(error, UnicodeDecodeError):
-        what, where = f" {error.object[error.start : error.end]!r}", f" at byte {position + error.start:,}"
-    return LogError(
-        f"{path}: expected text in {read.encoding}. Received: bytes{what} that are none{where} "
-        "(counted from 0, decompressed); say `encoding` in `read`, such as latin-1, or write the file as UTF-8"
-    )

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from components.interaction_log_gen import csv_records
+from components.interaction_log_gen import text as text_reading
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.reading import Unit, read_batches
 from components.interaction_log_gen.settings import ReadSettings
@@ -96,7 +96,7 @@ def test_what_csv_writes_is_read_or_refused(
     content, read, names, rows = file
     path = tmp_path / "log"
     path.write_bytes(content)
-    monkeypatch.setattr(csv_records, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_reading, "BLOCK_BYTES", block)
     # A row of one empty cell is a blank line, which is no row; Python's csv writes it with quotes, where it may.
     expected = [row for row in rows if row != [""] or read.quote]
     if read.comment:
@@ -117,7 +117,7 @@ def test_pandas_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     content, read, names, rows = file
     path = tmp_path / ("log.gz" if content[:2] == b"\x1f\x8b" else "log")
     path.write_bytes(content)
-    monkeypatch.setattr(csv_records, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_reading, "BLOCK_BYTES", block)
     frame = pd.read_csv(
         path, sep=read.separator, quotechar=read.quote, encoding=read.encoding, dtype=str, keep_default_na=False
     )
@@ -134,7 +134,7 @@ def test_any_text_is_read_as_strict_csv_reads_it_or_refused(
 ) -> None:
     path = tmp_path / "log.csv"
     path.write_bytes(b"x,y\n" + text.encode())
-    monkeypatch.setattr(csv_records, "BLOCK_BYTES", block)
+    monkeypatch.setattr(text_reading, "BLOCK_BYTES", block)
     try:
         expected = [row for row in csv.reader(io.StringIO(text, newline=""), strict=True) if row]
         fits = all(len(row) == 2 for row in expected)

@@ -110,9 +110,10 @@ def test_a_cell_of_thousands_of_lines_is_named(tmp_path: Path) -> None:
 
 def test_a_row_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from components.interaction_log_gen import csv_records
+    from components.interaction_log_gen import text as text_reading
 
     monkeypatch.setattr(csv_records, "_RECORD_BYTES", 1 << 16)
-    monkeypatch.setattr(csv_records, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(text_reading, "BLOCK_BYTES", 1 << 12)
     _csv(tmp_path, 'b\n1\n"' + "x,y\n" * 100_000)
     with pytest.raises(LogError, match="row 2: expected a row of at most 65,536 bytes.*is a quote not closed"):
         read_log(log_settings(tmp_path, {"b": "string"}))

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.interaction_log_gen import csv_records
+from components.interaction_log_gen import text as text_reading
 from tests.components.interaction_log_gen.logs import log_settings, read_log
 
 _SETTINGS = settings(
@@ -104,15 +104,15 @@ def test_shards_of_every_type_hold_the_same_values(tmp_path_factory: Any, shards
 def test_numbers_of_csv_are_those_of_pandas(tmp_path_factory: Any, values: list[float], block: int) -> None:
     path = tmp_path_factory.mktemp("log") / "log.csv"
     pd.DataFrame({"x": values, "y": 1}).to_csv(path, index=False)
-    kept = csv_records.BLOCK_BYTES
-    csv_records.BLOCK_BYTES = block
+    kept = text_reading.BLOCK_BYTES
+    text_reading.BLOCK_BYTES = block
     try:
         expected = pd.read_csv(path, float_precision="round_trip")["x"]
         if (expected.abs() > float(np.finfo(np.float32).max)).any():
             return
         rows, _ = read_log(log_settings(path.parent, {"x": "number"}))
     finally:
-        csv_records.BLOCK_BYTES = kept
+        text_reading.BLOCK_BYTES = kept
     found = [row["x"] for row in rows]
     assert all(math.isfinite(value) for value in found)
     np.testing.assert_array_equal(np.array(found, np.float32), expected.to_numpy().astype(np.float32))

@@ -26,7 +26,7 @@ _STALE_SECONDS = 7 * 24 * 3600
 
 def checkpoint_key(*parts: Any) -> str:
     """Name of the folder of a training that ``parts`` (JSON values: inputs, settings, code) determine."""
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
@@ -63,6 +63,7 @@ class _PositionState(tf.train.experimental.PythonState):
         self.position = position
 
     def serialize(self) -> str:
+        # Within TensorFlow's file, for this class alone: NaN stays NaN, so that a resumed history is the same.
         return json.dumps(dataclasses.asdict(self.position))
 
     def deserialize(self, string_value: bytes) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Optional
 
 from models.fairness_terms import check_settings
+from models.listing import quoted
 from models.robustness.settings import check_robustness
 from models.settings import TrainerSettings
 from models.weighting.settings import FixedSettings, UniformSettings
@@ -42,7 +43,7 @@ def _check_weighting(settings: TrainerSettings) -> None:
     if isinstance(weighting, UniformSettings):
         return
     if len(given) < 2:
-        raise ValueError(f"{name} weighs tasks against each other, which needs two or more. Received: {list(given)}")
+        raise ValueError(f"{name} weighs tasks against each other, which needs two or more. Received: {quoted(given)}")
     on = getattr(weighting, "on", None)
     if on is not None and settings.model.network == "single_task":
         raise ValueError(
@@ -88,7 +89,7 @@ def _check_noise(settings: TrainerSettings, tasks: list[str]) -> None:
     noise = settings.training.label_noise
     for task in noise:
         if task not in tasks:
-            raise ValueError(f"`training.label_noise`: `{task}` is not a task; tasks are {tasks}")
+            raise ValueError(f"`training.label_noise`: `{task}` is not a task; tasks are {quoted(tasks)}")
     if any(noise.values()) and settings.fairness.mode.startswith("mtaf"):
         raise ValueError(
             f"`training.label_noise` makes wrong labels, and `fairness.mode: {settings.fairness.mode}` tells shared from "

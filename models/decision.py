@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from models import strict_json
 from models.settings import ModelTask
 
 DECISION_FILE = os.path.join("assets.extra", "decision.json")
@@ -37,7 +38,7 @@ class Decision:
         path = os.path.join(model_dir, DECISION_FILE)
         tf.io.gfile.makedirs(os.path.dirname(path))
         with tf.io.gfile.GFile(path, "w") as file:
-            file.write(json.dumps(dataclasses.asdict(self), indent=2))
+            file.write(strict_json.dumps(dataclasses.asdict(self), indent=2))
 
     @classmethod
     def load(cls, model_dir: str) -> Decision:

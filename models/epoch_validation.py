@@ -11,6 +11,7 @@ import numpy as np
 
 from models.decision import base_rate_threshold
 from models.input_pipeline import ExampleSource, element_spec
+from models.listing import quoted
 from models.robustness.selection import worst_group_error
 from models.settings import TrainingSettings
 from models.training import MultiTaskModel
@@ -69,6 +70,25 @@ class EpochValidation:
         """Task → FPR gap at the thresholds ``cuts``; empty without a group."""
         return {} if self._group is None else {task: scores[task].rate_gap(self._group, cuts[task]) for task in cuts}
 
+    def require_finite(self, epoch: int, losses: Mapping[str, float], split: str = "validation") -> None:
+        """Ends a training that diverged, before anything is decided or kept by its figures.
+
+        Args:
+          epoch: Its number, from 0.
+          losses: Task → mean loss.
+          split: Whose losses these are.
+
+        Raises:
+          FloatingPointError: A loss is NaN or infinite.
+        """
+        wrong = [task for task, loss in losses.items() if not math.isfinite(loss)]
+        if wrong:
+            raise FloatingPointError(
+                f"epoch {epoch + 1}, task {quoted(wrong)}: expected a finite {split} loss. Received: {losses[wrong[0]]}, so "
+                f"the training diverges; lower `training.learning_rate` (now {self._settings.learning_rate:g}) or "
+                "`fairness.strength`"
+            )
+
     def record(self, epoch: int, scores: Mapping[str, TaskScores], strengths: Mapping[str, float]) -> dict[str, Any]:
         """The epoch's record for the history, TensorBoard and `summary.json`; it ends the weighting's epoch.
 
@@ -82,17 +102,19 @@ class EpochValidation:
         """
         train = self._model.epoch_figures()
         weights = self._model.task_weights
+        held_out = {task: scores[task].loss() for task in self._model.tasks}
+        self.require_finite(epoch, {task: figures["loss"] for task, figures in train.items()}, "train")
+        self.require_finite(epoch, held_out)
         losses = {
             "train": sum(weights[task] * figures["loss"] for task, figures in train.items()),
-            "validation": sum(weights[task] * scores[task].loss() for task in self._model.tasks),
+            "validation": sum(weights[task] * held_out[task] for task in self._model.tasks),
         }
-        self._require_finite(epoch, losses)
         self._model.weighting.end_epoch([train[task]["loss"] for task in self._model.tasks])
         cuts = self.decide(scores)
         gaps = self.gaps(scores, cuts)
         tasks: dict[str, Any] = {}
         for task, cut in cuts.items():
-            validation = {"loss": scores[task].loss(), "auc": scores[task].auc(), "threshold": cut}
+            validation = {"loss": held_out[task], "auc": scores[task].auc(), "threshold": cut}
             if task in gaps:
                 validation["fpr_gap"] = gaps[task]
             tasks[task] = {"weight": train[task].pop("weight"), "train": train[task], "validation": validation}
@@ -121,11 +143,3 @@ class EpochValidation:
             task: np.average([mean[task].numpy() for mean in means], axis=0, weights=rows).tolist()
             for task in self._model.tasks
         }
-
-    def _require_finite(self, epoch: int, losses: Mapping[str, float]) -> None:
-        for split, loss in losses.items():
-            if not math.isfinite(loss):
-                raise FloatingPointError(
-                    f"epoch {epoch + 1}: the {split} loss is {loss}. Lower `training.learning_rate` "
-                    f"(now {self._settings.learning_rate}) or `fairness.strength`"
-                )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from models.listing import quoted
 from models.settings import FairnessSettings, PerTask
 
 
@@ -17,7 +18,7 @@ def per_task(value: PerTask, tasks: Sequence[str], key: str) -> dict[str, float]
     if not isinstance(value, dict):
         return {task: float(value) for task in tasks}
     if set(value) != set(tasks):
-        raise ValueError(f"`{key}` should have one number for each of the tasks {list(tasks)}. Received: {value}")
+        raise ValueError(f"`{key}` should have one number for each of the tasks {quoted(tasks)}. Received: {value}")
     return {task: float(value[task]) for task in tasks}
 
 
@@ -50,7 +51,7 @@ def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str
     if not groups:
         raise ValueError(f"`fairness.mode: {fairness.mode}` needs a group. Received no `groups`")
     if fairness.group is not None and fairness.group not in groups:
-        raise ValueError(f"`fairness.group` should be one of {list(groups)}. Received: {fairness.group!r}")
+        raise ValueError(f"`fairness.group` should be one of {quoted(groups)}. Received: `{fairness.group}`")
     if network == "single_task" and fairness.mode != "vanilla":
         raise ValueError(
             f"`fairness.mode: {fairness.mode}` gives the shared layers a loss of their own, and `model.network: "
@@ -59,7 +60,7 @@ def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str
     if len(tasks) < 2 and fairness.mode != "vanilla":
         raise ValueError(
             f"`fairness.mode: {fairness.mode}` tells shared from task-specific negatives, which needs two tasks or "
-            f"more. Received: {list(tasks)}. Take `vanilla`"
+            f"more. Received: {quoted(tasks)}. Take `vanilla`"
         )
     if fairness.batches == "balanced" and fairness.mode == "mtaf_difference":
         raise ValueError(
@@ -80,7 +81,7 @@ def targets_of(fairness: FairnessSettings, tasks: Sequence[str]) -> dict[str, fl
     if not isinstance(asked, dict):
         return {task: float(asked) for task in tasks}
     if not asked or not set(asked) <= set(tasks):
-        raise ValueError(f"`fairness.target_gap` should name some of the tasks {list(tasks)}. Received: {asked}")
+        raise ValueError(f"`fairness.target_gap` should name some of the tasks {quoted(tasks)}. Received: {asked}")
     return {task: float(asked[task]) for task in tasks if task in asked}
 
 

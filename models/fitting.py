@@ -184,6 +184,8 @@ class Trainer:
             # The update at the end of the epoch has the epoch's own scores.
             if self._ascent is not None and position.step in self._updates and position.step < self._steps:
                 scores = self._validation.score()
+                losses = {task: found.loss() for task, found in scores.items()}
+                self._validation.require_finite(self._first_epoch + position.epoch, losses)
                 gaps = self._validation.gaps(scores, self._validation.decide(scores))
                 self._ascent.update(gaps, self._progress())
             # The end of the epoch writes its own, with the epoch's figures.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +12,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 from tensorflow_transform.saved.saved_transform_io_v2 import SavedModelLoader
 
+from models import strict_json
 from models.names import distinct_names, marked_name
 from models.networks.base import MultiTaskNetwork
 from models.settings import CategoricalFeature, Feature, FeatureSettings, NumericFeature
@@ -99,7 +99,7 @@ def save_model(
     tf.saved_model.save(serving, model_dir, signatures=signatures)
     tf.io.gfile.makedirs(os.path.join(model_dir, "assets.extra"))
     with tf.io.gfile.GFile(os.path.join(model_dir, TENSORS_FILE), "w") as file:
-        file.write(json.dumps({tensor: name for name, tensor in tensor_names(features).items()}, indent=2))
+        file.write(strict_json.dumps({tensor: name for name, tensor in tensor_names(features).items()}, indent=2))
 
 
 def tensor_names(features: FeatureSettings) -> dict[str, str]:

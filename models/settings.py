@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from models.listing import quoted
 from models.robustness.settings import NoRobustness, RobustnessSettings
 from models.settings_base import PerTask, Settings
 from models.weighting.settings import FixedSettings, WeightingSettings
@@ -92,7 +93,7 @@ class FeatureSettings(Settings):
                 raise ValueError(f"a cross needs two features or more. Received: {list(cross)}")
             for name in cross:
                 if name not in names:
-                    raise ValueError(f"cross {list(cross)}: `{name}` is not a feature; features are {names}")
+                    raise ValueError(f"cross {list(cross)}: `{name}` is not a feature; features are {quoted(names)}")
         return self
 
 
@@ -103,9 +104,11 @@ class ModelSettings(Settings):
     embedding_units: int = Field(16, ge=1)
     shared_units: tuple[int, ...] = (64,)
     tower_units: tuple[int, ...] = (32,)
-    experts: int = Field(4, ge=1, description="shared experts of mmoe, cgc and ple, at each level")
-    task_experts: int = Field(2, ge=1, description="experts of cgc and ple that each task has beside, at each level")
-    levels: int = Field(2, ge=2, description="levels of experts of ple; cgc is the network with one")
+    experts: int = Field(4, ge=1, le=1000, description="shared experts of mmoe, cgc and ple, at each level")
+    task_experts: int = Field(
+        2, ge=1, le=1000, description="experts of cgc and ple that each task has beside, at each level"
+    )
+    levels: int = Field(2, ge=2, le=100, description="levels of experts of ple; cgc is the network with one")
     gate_temperature: float = Field(1.0, gt=0, description="of the softmax gates over experts; above 1 flattens them")
     stitch: float = Field(
         0.9,
@@ -127,7 +130,7 @@ class ModelSettings(Settings):
         ge=1,
         description="dsmtl with `sharing: al`: epochs of the search; as many as `training.epochs` where absent",
     )
-    cross_layers: int = Field(0, ge=0, description="tfrs Cross layers over the whole embedded input")
+    cross_layers: int = Field(0, ge=0, le=100, description="tfrs Cross layers over the whole embedded input")
     dropout: float = Field(0.0, ge=0, lt=1)
 
 
@@ -178,8 +181,8 @@ class FairnessSettings(Settings):
         for task, gap in asked:
             if not 0 < gap < 1:
                 raise ValueError(
-                    f"`target_gap` {task} should be a difference of rates above 0 and below 1; a gap of exactly 0 is not "
-                    f"to be had from data. Received: {gap}"
+                    f"`target_gap`{_of(task)} should be a difference of rates above 0 and below 1; a gap of exactly 0 is "
+                    f"not to be had from data. Received: {gap}"
                 )
         first = self.strength.values() if isinstance(self.strength, dict) else [self.strength or 0.0]
         if max(first, default=0.0) > self.max_strength:
@@ -197,8 +200,12 @@ class FairnessSettings(Settings):
                 continue
             for task, number in value.items() if isinstance(value, dict) else [("", value)]:
                 if number < 0:
-                    raise ValueError(f"`{key}` {task} should be at least 0. Received: {number}")
+                    raise ValueError(f"`{key}`{_of(task)} should be at least 0. Received: {number}")
         return self
+
+
+def _of(task: str) -> str:
+    return f" of task `{task}`" if task else ""
 
 
 class EarlyStopping(Settings):
@@ -239,7 +246,7 @@ class TrainingSettings(Settings):
     def _shares(self) -> TrainingSettings:
         for task, share in self.label_noise.items():
             if not 0 <= share <= 1:
-                raise ValueError(f"`label_noise` {task} should be a share in [0, 1]. Received: {share}")
+                raise ValueError(f"`label_noise`{_of(task)} should be a share in [0, 1]. Received: {share}")
         return self
 
 

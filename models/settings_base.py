@@ -13,14 +13,16 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 # Libraries below hold whole numbers in 32 bits (seeds, sizes of batches and layers), and weights as 32-bit floats.
 LARGEST_WHOLE = 2**31 - 1
 LARGEST = 3.4028234663852886e38
+# Wider layers and embeddings than this are a slip of the keyboard, and would end in a want of memory after minutes.
+LARGEST_WIDTH = 2**20
 
 
 class Settings(BaseModel):
     """Base of all settings: unknown keys are refused and values cannot be changed afterwards.
 
     A number is a finite one that 32 bits hold, and neither true nor false. Where the type admits numbers of any size, such
-    as a time or a cut of a column's values, only the size of whole numbers and floats is left open. Seeds are at least 0
-    and units of layers at least 1.
+    as a time or a cut of a column's values, only the size of whole numbers and floats is left open. Seeds are at least 0,
+    and widths of layers and embeddings from 1 to a million.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -47,10 +49,10 @@ class Settings(BaseModel):
         annotation: Any = cls.model_fields[name].annotation
         if not _takes_numbers_alone(annotation) or _plain_kinds(annotation) >= {int, float}:
             return value
-        least = 1 if name.endswith("_units") else 0 if name in ("seed", "seeds") else -LARGEST_WHOLE
+        least, most = _whole_range(name)
         for number in (leaf for _, leaf in _leaves(value) if isinstance(leaf, (int, float))):
-            if isinstance(number, int) and not least <= number <= LARGEST_WHOLE:
-                raise ValueError(f"expected a whole number from {least} to {LARGEST_WHOLE}. Received: {number}")
+            if isinstance(number, int) and not least <= number <= most:
+                raise ValueError(f"expected a whole number from {least} to {most}. Received: {number}")
             if isinstance(number, float) and abs(number) > LARGEST:
                 raise ValueError(f"expected a number that 32 bits hold, up to {LARGEST:.1e}. Received: {number}")
         return value
@@ -58,6 +60,13 @@ class Settings(BaseModel):
 
 # One number for all tasks, or one for each by name.
 PerTask = Union[float, dict[str, float]]
+
+
+def _whole_range(name: str) -> tuple[int, int]:
+    """The smallest and the largest whole number that a setting of this name may have."""
+    if name.endswith("_units") or name == "embedding":
+        return 1, LARGEST_WIDTH
+    return (0 if name in ("seed", "seeds") else -LARGEST_WHOLE), LARGEST_WHOLE
 
 
 def _takes_numbers_alone(annotation: Any) -> bool:

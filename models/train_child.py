@@ -30,13 +30,19 @@ def main(path: str) -> None:
         signal.signal(number, signal.SIG_DFL)
     _die_with_parent()
     # Imported here: the watch has to stand first, and TensorFlow takes seconds.
+    from models.training_failure import describe_failure, failure_path
     from models.training_job import TrainingJob
     from models.training_run import prepare_process, run_job
 
     with open(path, encoding="utf-8") as file:
         job = TrainingJob.model_validate_json(file.read())
-    prepare_process(job.settings.training.seed, job.settings.training.precision)
-    run_job(job, report=lambda line: print(line, flush=True))
+    try:
+        prepare_process(job.settings.training.seed, job.settings.training.precision)
+        run_job(job, report=lambda line: print(line, flush=True))
+    except Exception as error:
+        # The traceback goes to the log; what a person is told has a file of its own, whatever else is printed.
+        failure_path(path).write_text(describe_failure(error), encoding="utf-8")
+        raise
 
 
 if __name__ == "__main__":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import collections
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import tempfile
-from typing import Any
+from typing import Any, Optional
 
 from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
@@ -18,9 +17,8 @@ from tfx.dsl.io import fileio
 from models import train_child
 from models.hyperparameters import with_values
 from models.settings import TrainerSettings
+from models.training_failure import failure_path
 from models.training_job import TrainingJob
-
-_TAIL = 60
 
 # Where the runner hides GPUs from its own process, it says here which ones the training may use.
 GPUS_VARIABLE = "TRAINING_CUDA_VISIBLE_DEVICES"
@@ -39,7 +37,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     Raises:
       ValueError: ``custom_config`` lacks a key, or there is no Transform output.
-      RuntimeError: The training failed; the message ends with its last lines.
+      RuntimeError: The training failed; the message says of what. Its traceback is in the log.
     """
     config = fn_args.custom_config or {}
     for key in ("settings", "code"):
@@ -67,7 +65,7 @@ def run_fn(fn_args: FnArgs) -> None:
         path = os.path.join(folder, "job.json")
         pathlib.Path(path).write_text(job.model_dump_json(), encoding="utf-8")
         # Imported and not just named: the hash of the code that runs follows imports.
-        run_child([sys.executable, "-m", train_child.__name__, path])
+        run_child([sys.executable, "-m", train_child.__name__, path], failure_path(path))
     if fileio.exists(fn_args.serving_model_dir):
         fileio.rmtree(fn_args.serving_model_dir)
     fileio.rename(aside, fn_args.serving_model_dir)
@@ -76,13 +74,17 @@ def run_fn(fn_args: FnArgs) -> None:
         fileio.rmtree(checkpoints)
 
 
-def run_child(command: list[str]) -> None:
+def run_child(command: list[str], told: Optional[pathlib.Path] = None) -> None:
     """Runs ``command``, hands its lines to the log as they come, and ends it when this process ends.
 
+    Args:
+      command: To run.
+      told: File into which it writes what ended it, where it knows.
+
     Raises:
-      RuntimeError: It failed.
+      RuntimeError: It failed, in the words that it left in ``told``; without them, with its last line.
     """
-    tail: collections.deque[str] = collections.deque(maxlen=_TAIL)
+    last = "it said nothing"
     # The child reads nothing: an end of its input tells it that this process is gone.
     with subprocess.Popen(
         command,
@@ -97,21 +99,24 @@ def run_child(command: list[str]) -> None:
     ) as child:
         try:
             for line in child.stdout or ():
-                tail.append(line.rstrip())
-                logging.info("training: %s", tail[-1])
+                last = line.rstrip() or last
+                logging.info("training: %s", line.rstrip())
             code = child.wait()
         finally:
             child.kill()
     if code:
-        last = tail[-1] if tail else "it said nothing"
-        raise RuntimeError(f"the training {_reason(code)}: {last}\nIts last lines:\n" + "\n".join(tail))
+        if told is not None and told.is_file():
+            raise RuntimeError(told.read_text(encoding="utf-8"))
+        raise RuntimeError(f"the training {_reason(code)}. Its last line: {last}")
 
 
 def _reason(code: int) -> str:
     if code >= 0:
         return f"failed with exit code {code}"
     name = signal.Signals(-code).name
-    return f"was killed by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
+    # SIGKILL is what the system's guard of memory sends, SIGABRT what a library ends with that gets none.
+    cause = "; a lack of memory is the usual cause: give it more, or make `training.batch_size` smaller"
+    return f"was killed by signal {-code} ({name})" + (cause if name in ("SIGKILL", "SIGABRT") else "")
 
 
 def _environment() -> dict[str, Any]:

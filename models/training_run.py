@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import tempfile
@@ -15,6 +14,7 @@ import tensorflow as tf
 import tensorflow_transform as tft
 import tf_keras as keras
 
+from models import strict_json
 from models.checkpointing import sweep_stale
 from models.combinations import check_combination
 from models.counting import OutcomeCounts, count_outcomes
@@ -23,6 +23,7 @@ from models.fairness_streams import write_streams
 from models.fairness_terms import FairnessTerms, strengths_of, targets_of
 from models.fitting import Report
 from models.input_pipeline import ExampleSource
+from models.listing import listed, quoted
 from models.networks.base import NetworkSpec
 from models.plans import Trained, train
 from models.preprocessing import group_values, vocabulary_sizes
@@ -99,7 +100,7 @@ def run_job(job: TrainingJob, report: Report = print) -> None:
     summary = _summary(settings, data, runner, trained, decision, seconds)
     for folder in (job.log_dir, os.path.join(job.model_dir, "assets.extra")):
         with tf.io.gfile.GFile(os.path.join(folder, TRAINING_FILE), "w") as file:
-            file.write(json.dumps(summary, indent=2))
+            file.write(strict_json.dumps(summary, indent=2))
     for target in summary.get("target_gap", {}).values():
         report(("" if target["held"] else "WARNING: ") + target["sentence"])
     report(
@@ -137,8 +138,13 @@ def _check_gaps(settings: TrainerSettings, validation: OutcomeCounts, groups: Ma
         if sum(count > 0 for count in negatives.values()) < 2:
             raise ValueError(
                 f"`fairness.target_gap` of task `{task}` needs negatives of two values of group `{group}` or more in split "
-                f"`validation`. Received: {negatives}"
+                f"`validation`. Received: {_by_value(negatives)}"
             )
+
+
+def _by_value(rows: Mapping[str, int]) -> str:
+    """Groups with their rows, those with the fewest first."""
+    return listed(f"`{value}` {count:,}" for value, count in sorted(rows.items(), key=lambda entry: entry[1]))
 
 
 def _source(job: TrainingJob, transform: tft.TFTransformOutput, split: str, files: tuple[str, ...]) -> ExampleSource:
@@ -162,7 +168,7 @@ def _count(settings: TrainerSettings, train: ExampleSource, groups: Mapping[str,
     if sizes[group] < 2:
         raise ValueError(
             f"`fairness.mode: {settings.fairness.mode}` compares the values of group `{group}`, and split `train` has "
-            f"{groups[group]}. Two or more are needed"
+            f"{quoted(groups[group])}. Two or more are needed"
         )
     return count_outcomes(train, sizes, settings.fairness.on, group).require_labels()
 
@@ -179,7 +185,7 @@ def _fairness(
     for task, enough in has_specific.items():
         if enough or fairness.mode == "vanilla":
             continue
-        rows = dict(zip(groups[group], counts.specific[task].min(axis=0).tolist(), strict=True))
+        rows = _by_value(dict(zip(groups[group], counts.specific[task].min(axis=0).tolist(), strict=True)))
         instead = "sees all its negatives" if fairness.empty_specific == "all_negatives" else "gets NO fairness term"
         report(
             f"WARNING: task `{task}` has too few task-specific rows in train to learn from, by `{group}`: {rows}, of which "

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -28,7 +29,9 @@ from rich.text import Text  # noqa: E402
 
 from pipeline import preflight, run_commands, sample_data, stopping, terminal, text_files  # noqa: E402
 from pipeline.config import ConfigError, RunSettings, load  # noqa: E402
-from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, new_log, run_folder  # noqa: E402
+from pipeline.console import fail, new_console, write_any_text  # noqa: E402
+from pipeline.failures import sentence  # noqa: E402
+from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, new_log, run_folder, runs_root  # noqa: E402
 from pipeline.preflight.machine import give_home  # noqa: E402
 from pipeline.provenance import ROOT, source_hash  # noqa: E402
 from pipeline.relocation import read_summary  # noqa: E402
@@ -55,7 +58,7 @@ for _command in (run_commands.runs, run_commands.compare, run_commands.serve_rev
 @click.argument("config", type=click.Path(path_type=Path), default=Path("data_schemas/sample/dataset.yaml"))
 def run(config: Path) -> None:
     """Runs the pipeline of the YAML file CONFIG through the tfx command line and shows the verdict."""
-    console = terminal.console()
+    console = new_console()
     with stopping.resumable(
         console, "finished stages come from cache, and a training goes on from its last checkpoint"
     ):
@@ -71,9 +74,7 @@ def _run(config: Path, settings: RunSettings, console: Console) -> None:
     start = time.time()
     failed = _drive(config, settings, folder, log, console)
     if failed is not None:
-        console.print(
-            Text.assemble("\n", ("the run failed", "bold red"), f" after {time.time() - start:.0f} s: {failed}")
-        )
+        fail(console, "\nthe run failed", f"after {time.time() - start:.0f} s: {failed}")
         console.print(f"{_pushed(settings, folder, start)}; TFX's whole log: {_short(log)}")
         sys.exit(FAILED)
     summary = read_summary(folder.summary)
@@ -101,7 +102,7 @@ def _pushed(settings: RunSettings, folder: RunFolder, start: float) -> str:
 @click.option("--workers", type=click.IntRange(1), help="processes that train; default: one for each core")
 def frontier(config: Path, workers: Optional[int]) -> None:
     """Trains the settings of CONFIG's `frontier` block and shows the best trade-offs of fairness and error."""
-    console = terminal.console()
+    console = new_console()
     with stopping.resumable(console, "finished trainings are kept"):
         settings = _prepare_or_exit(config, console, "frontier")
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -116,7 +117,7 @@ def frontier(config: Path, workers: Optional[int]) -> None:
 @click.argument("config", type=click.Path(path_type=Path), default=Path("data_schemas/sample/dataset.yaml"))
 def schema(config: Path) -> None:
     """Drafts the TFDV schema of the YAML file CONFIG beside it, or brings the one there up to date and keeps its edits."""
-    console = terminal.console()
+    console = new_console()
     settings = _prepare_or_exit(config, console, "schema")
     with _scratch_or_exit(console):
         from pipeline.schema import command
@@ -128,7 +129,7 @@ def _prepare_or_exit(config: Path, console: Console, command: Command) -> RunSet
     try:
         return prepare(config, console, command)
     except (ConfigError, ValueError, OSError) as error:
-        console.print(Text.assemble(("cannot run:", "bold red"), f" {error}"))
+        fail(console, "cannot run:", str(error))
         sys.exit(UNUSABLE)
 
 
@@ -138,7 +139,7 @@ def _scratch_or_exit(console: Console) -> Iterator[None]:
         try:
             stack.enter_context(scratch_folder())
         except ScratchError as error:
-            console.print(Text.assemble(("cannot run:", "bold red"), f" {error}"))
+            fail(console, "cannot run:", str(error))
             sys.exit(UNUSABLE)
         yield
 
@@ -241,11 +242,25 @@ def main() -> None:
     """Runs the command line in Python's UTF-8 mode: what files are called and what is printed is no affair of the locale."""
     if not text_files.in_utf8_mode():
         text_files.restart_in_utf8_mode()
+    write_any_text()
     stopping.raise_on_signals()
     try:
         cli()
     except stopping.Stopped as stopped:
         sys.exit(stopped.exit_code)
+    except Exception as error:
+        fail(new_console(), "the command failed:", f"{sentence(error)}\n{_traceback_kept()}")
+        sys.exit(FAILED)
+
+
+def _traceback_kept() -> str:
+    """Writes the traceback of the error at hand to a log, and says where; it stands in the sentence where that cannot be."""
+    try:
+        log = new_log(runs_root() / "errors", "command")
+        log.write_text(traceback.format_exc(), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        return f"its traceback could not be written ({error}):\n{traceback.format_exc(limit=-2)}"
+    return f"where it was raised: {_short(log)}"
 
 
 if __name__ == "__main__":

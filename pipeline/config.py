@@ -20,6 +20,8 @@ from components.negative_splitter.uses import number_cuts
 from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from models.combinations import check_combination
+from models.features import SPLITS
+from models.listing import quoted
 from models.settings import (
     FairnessSettings,
     FeatureSettings,
@@ -97,6 +99,7 @@ class RunSettings(Settings):
     def _together(self) -> RunSettings:
         tasks, groups = [task.name for task in self.tasks], [group.name for group in self.groups]
         self._refuse_leaks()
+        self._need_all_splits()
         check_combination(self.candidate(), groups)
         if self.tune is not None:
             self.tune.check(self.candidate())
@@ -114,6 +117,18 @@ class RunSettings(Settings):
                     f"features.inputs[{index}]: `{feature.name}` is {outcomes[feature.name]}, so it is not known when the "
                     "model is asked; remove it, or list it under `allow_outcome_inputs`"
                 )
+
+    def _need_all_splits(self) -> None:
+        given: set[str] = set()
+        for source in self.log.sources:
+            split = source.split
+            given |= {split} if isinstance(split, str) else set(SPLITS if split.by == "time" else split.fractions)
+        lacking = [split for split in SPLITS if split not in given]
+        if lacking:
+            raise ValueError(
+                f"log.sources: expected rows of the splits {quoted(SPLITS)}. Received: no source of {quoted(lacking)}; name "
+                "files of it, or divide the rows of a source with `by: hash` or `by: time`"
+            )
 
     def column_kinds(self) -> dict[str, ColumnKind]:
         """The columns that the run needs of the log, each with the kind it is written in."""
@@ -193,7 +208,8 @@ def load(path: Union[str, Path]) -> RunSettings:
     """
     path = Path(path)
     if not path.is_file():
-        raise ConfigError(f"{path}: no such file; expected the YAML file of a run")
+        what = "a folder" if path.is_dir() else "no such file"
+        raise ConfigError(f"{path}: expected the YAML file of a run. Received: {what}")
     try:
         document = Document(read_utf8(path), os.environ)
     except UnicodeError as error:

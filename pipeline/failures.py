@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+from pipeline import shortages
 
 ROOT = Path(__file__).resolve().parent.parent
 _PACKAGES = ("components", "models", "pipeline", "kubeflow")
@@ -19,6 +21,9 @@ _PACKAGES = ("components", "models", "pipeline", "kubeflow")
 _BETWEEN = re.compile(
     r"\n\n(?:The above exception was the direct cause of|During handling of the above exception, another)[^\n]*\n\n"
 )
+# A shell gives the process that a signal ended this and the signal's number.
+_SHELL_SIGNALS = 128
+_LONGEST_TEXT = 400
 _HEAD = "Traceback (most recent call last):\n"
 _FRAME = re.compile(r'^ *File "([^"]+)", line \d+', re.MULTILINE)
 _ERROR = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: |\Z|(?=\n))", re.MULTILINE)
@@ -41,11 +46,40 @@ def sentence(error: BaseException) -> str:
       >>> sentence(KeyError("a"))
       "KeyError: 'a'"
     """
-    chain = [failure for one in _chain(error) for failure in _failures(one)]
+    return _sentence([failure for one in _chain(error) for failure in _failures(one)])
+
+
+def end_of(code: int, printed: str) -> str:
+    """How a process ended that left no word of its own.
+
+    Args:
+      code: As ``subprocess`` gives it.
+      printed: The end of what it printed.
+    """
+    if code < 0:
+        return shortages.end_of_process(code)
+    chain = list(_printed(printed)) if _HEAD in printed else []
+    if chain:
+        return f"ended with {code}: {_sentence(chain)}"
+    short = shortages.told(printed)
+    if short is None and code > _SHELL_SIGNALS:
+        short = shortages.end_of_process(code)
+    last = next((line.strip() for line in reversed(printed.splitlines()) if line.strip()), "it said nothing")
+    return f"ended with {code}: {short or last}"
+
+
+def _sentence(chain: Sequence[_Failure]) -> str:
+    """What the errors of a chain say, the outermost first."""
+    # What ran out explains all that followed on it. Our own words may quote what a library said of it.
+    short = next((found for each in chain if (found := shortages.told(f"{each.name}: {each.text}"))), None)
     told = next((failure for failure in chain if failure.ours), chain[-1])
+    if short is not None:
+        return short
     text = _STEP.sub("", told.text).strip()
     if told.ours and text:
         return text
+    # Beam's and TensorFlow's errors may hold all that they worked on.
+    text = text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
     return f"{told.name}: {text}" if text else told.name
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Optional
 
-from pipeline import known_settings
+from pipeline import known_settings, metadata_file
 from pipeline.places import is_held
 from pipeline.relocation import read_summary
 from pipeline.run_record import RunRecord, records, relocated
 
 _LAST_NODES = ("ModelPusher", "FairnessReport")
+# What is read of each summary.
+_SUMMARY = ("run", "dataset", "tasks", "settings", "arfg", "are", "blessed", "pushed")
 _SHORTEST_RUN_ID = 4
 
 
@@ -128,12 +130,16 @@ def runs(root: Path, names: Sequence[str]) -> list[Run]:
 
 def _runs(folder: Path) -> list[Run]:
     metadata = folder / "metadata.sqlite"
-    if not metadata.is_file():
+    # ML Metadata fills an empty file when a run begins.
+    if not metadata.exists() or (metadata.is_file() and not metadata.stat().st_size):
         return []
+    damage = metadata_file.damage(metadata)
+    if damage is not None:
+        raise HistoryError(damage)
     try:
         found = records(metadata, folder.name)
     except RuntimeError as error:
-        raise HistoryError(f"{metadata}: expected ML Metadata's SQLite file. Received: {error}") from error
+        raise HistoryError(metadata_file.sentence(metadata, str(error))) from error
     return [_run(folder, number, record, newest=number == len(found)) for number, record in enumerate(found, start=1)]
 
 
@@ -169,9 +175,21 @@ def _report(record: RunRecord) -> Optional[Path]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return read_summary(path)
-    except (OSError, ValueError) as error:
-        raise HistoryError(f"{path}: expected a run's summary as JSON. Received: {error}") from error
+        summary = read_summary(path)
+    except OSError as error:
+        raise HistoryError(f"{path}: expected a run's summary. Received: {error.strerror}; make it readable") from error
+    except ValueError as error:
+        raise HistoryError(_damaged(path, str(error))) from error
+    lacking = [key for key in _SUMMARY if key not in summary]
+    if lacking:
+        raise HistoryError(_damaged(path, f"one without `{'`, `'.join(lacking[:5])}`"))
+    return summary
+
+
+def _damaged(path: Path, received: str) -> str:
+    return (
+        f"{path}: expected a run's summary as JSON. Received: {received}; remove it: the run is then shown without it"
+    )
 
 
 def find(found: Sequence[Run], text: str) -> Run:

@@ -42,7 +42,7 @@ if __name__ == "__main__":
 from absl import logging  # noqa: E402
 from tfx import v1 as tfx  # noqa: E402
 
-from pipeline import failures, preflight, recovery, relocation, run_record, sample_data, summary  # noqa: E402
+from pipeline import failures, lost_workers, preflight, recovery, relocation, run_record, sample_data, summary  # noqa: E402
 from pipeline.beam import beam_args, log_bytes  # noqa: E402
 from pipeline.config import ConfigError, RunSettings, load  # noqa: E402
 from pipeline.events import EventWriter, StageHandler  # noqa: E402
@@ -112,7 +112,12 @@ def run() -> None:
         runner.run(build(settings))
         return
     events = _event_writer()
-    stopping.end_at_once(lambda text: events.write("error", stage=events.stage, text=text))
+
+    def say(text: str) -> None:
+        events.write("error", stage=events.stage, text=text)
+
+    stopping.end_at_once(say)
+    lost_workers.end_with_them(say)
     execute(runner, build(settings), settings, run_folder(settings), events)
 
 

@@ -45,8 +45,18 @@ def is_held(lock: Path) -> bool:
 
 
 def runs_root() -> Path:
-    """The folder with one folder a dataset: ``runs``, or where ``FAIR_RUNS_DIR`` says."""
-    return Path(os.environ.get(RUNS_VARIABLE) or "runs").resolve()
+    """The folder with one folder a dataset: ``runs``, or where ``FAIR_RUNS_DIR`` says.
+
+    Raises:
+      ConfigError: That is no folder of this machine.
+    """
+    named = os.environ.get(RUNS_VARIABLE) or "runs"
+    if "://" in named or (os.path.exists(named) and not os.path.isdir(named)):
+        what = "a place of another file system" if "://" in named else "a file"
+        raise ConfigError(
+            f"{RUNS_VARIABLE}: expected a folder of this machine. Received: {named}, {what}; set it to a folder"
+        )
+    return Path(named).resolve()
 
 
 def run_folder(settings: RunSettings) -> RunFolder:

@@ -41,8 +41,8 @@ class References:
         return f"{self._sign}{len(self._found) - 1}{self._sign}"
 
     def are_in(self, scalar: str) -> bool:
-        """Whether a scalar holds a mark."""
-        return bool(self._found) and self._sign in scalar
+        """Whether a scalar holds a mark, or what was meant for a reference."""
+        return "${" in scalar or (bool(self._found) and self._sign in scalar)
 
     def fill(self, scalar: str, line: int) -> str:
         """A scalar of the parsed text with values in place of marks.
@@ -52,8 +52,10 @@ class References:
           line: Where it stands.
 
         Raises:
-          UnsetError: A variable is not set or empty, and there is no default.
+          UnsetError: A variable is not set or empty, and there is no default; or ``${`` begins no reference.
         """
+        if "${" in scalar:
+            raise UnsetError(f"line {line}: expected `${{NAME}}` or `${{NAME:-default}}`. Received: {scalar[:200]!r}")
         return re.sub(
             f"{self._sign}(\\d+){self._sign}", lambda mark: self._value(self._found[int(mark.group(1))], line), scalar
         )

@@ -28,11 +28,12 @@ def read_summary(path: Path) -> dict[str, Any]:
 
     Raises:
       OSError: There is no such file.
-      ValueError: It is no JSON in UTF-8.
+      ValueError: It is no JSON in UTF-8, or holds no mapping.
     """
-    return _with_paths(
-        json.loads(path.read_text(encoding="utf-8")), lambda stored: str(relocated(path.parent / stored, path.parent))
-    )
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(stored, dict):
+        raise ValueError(f"a {type(stored).__name__}")
+    return _with_paths(stored, lambda place: str(relocated(path.parent / place, path.parent)))
 
 
 def _with_paths(summary: dict[str, Any], change: Callable[[str], str]) -> dict[str, Any]:

@@ -13,8 +13,9 @@ import click
 from rich.console import Console
 
 from pipeline import compare as comparison
-from pipeline import comparison_table, history, review, run_table, terminal
+from pipeline import comparison_table, history, review, run_table
 from pipeline.config import ConfigError, load
+from pipeline.console import fail, new_console
 from pipeline.history import HistoryError, Run
 from pipeline.places import runs_root
 
@@ -35,7 +36,7 @@ def _of_dataset(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--json", "as_json", is_flag=True, help="JSON for programs")
 def runs(config: Optional[Path], dataset: Optional[str], as_json: bool) -> None:
     """Lists the runs on this machine, newest first: what changed, how each stage ended, ARFG, ARE and the verdict."""
-    console = terminal.console()
+    console = new_console()
     with _explained(console):
         found = _runs(config, dataset)
         if as_json:
@@ -52,7 +53,7 @@ def runs(config: Optional[Path], dataset: Optional[str], as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="JSON for programs")
 def compare(a: str, b: str, config: Optional[Path], dataset: Optional[str], everything: bool, as_json: bool) -> None:
     """Shows the runs A and B, as `runs` calls them, side by side."""
-    console = terminal.console()
+    console = new_console()
     with _explained(console):
         found = _runs(config, dataset)
         both = comparison.compare(history.find(found, a), history.find(found, b))
@@ -68,7 +69,7 @@ def compare(a: str, b: str, config: Optional[Path], dataset: Optional[str], ever
 @click.option("--port", type=click.IntRange(0, 65535), help="default: 8765, or a free one where that is taken")
 def serve_review(run: Optional[str], config: Optional[Path], dataset: Optional[str], port: Optional[int]) -> None:
     """Serves the report of RUN, the newest one where none is named, on this machine alone."""
-    console = terminal.console()
+    console = new_console()
     with _explained(console):
         found = _runs(config, dataset)
         chosen = review.choose(found, history.find(found, run) if run else None)
@@ -91,5 +92,5 @@ def _explained(console: Console) -> Iterator[None]:
     try:
         yield
     except (ConfigError, HistoryError, OSError) as error:
-        console.print(str(error), style="bold red")
+        fail(console, "cannot show:", str(error))
         sys.exit(UNUSABLE)

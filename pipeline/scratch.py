@@ -61,6 +61,11 @@ def scratch_folder() -> Iterator[Path]:
         _point_to(before)
 
 
+def base_of(folder: Path) -> Path:
+    """The folder that a person's TMPDIR names, where ``folder`` is the one that a command made in it."""
+    return folder.parent if folder.name.startswith(_PREFIX) else folder
+
+
 def _point_to(variables: dict[str, str | None]) -> None:
     for name, value in variables.items():
         if value is None:

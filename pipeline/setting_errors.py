@@ -48,7 +48,7 @@ def _sentences(error: ValidationError, document: Document) -> Iterator[str]:
             # Settings made of these were refused; their keys are not those of the file.
             yield from (f"{key}: {_message(below, None)}" for below in cause.errors(include_url=False))
         else:
-            yield f"{key}: {_message(one, document)}"
+            yield f"{key}: {_message(one, document)}" if key else _message(one, document)
 
 
 def _only_follows(one: Any, found: Sequence[Any], document: Document) -> bool:
@@ -100,9 +100,9 @@ def _place(one: Any, document: Document) -> _Place:
 
 
 def _key(place: _Place) -> str:
-    """``tasks[1].positive``."""
+    """``tasks[1].positive``; nothing where keys do not fit together, whose message names them."""
     parts = [f"[{part}]" if isinstance(part, int) else f".{_cut(part, _LONGEST_KEY)}" for part in place.parts]
-    return "".join(parts).removeprefix(".") or "(whole file)"
+    return "".join(parts).removeprefix(".")
 
 
 def _message(one: Any, document: Optional[Document]) -> str:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline import stopping, terminal
+from pipeline import failures, stopping, terminal
 from pipeline.events import follow
 from pipeline.lifeline import die_with_parent, end_group, guarded_group
 
-_TAIL = 15
+_TAIL_BYTES = 64 << 10
 
 
 def run_shown(
@@ -30,7 +30,7 @@ def run_shown(
       console: Where stages are shown.
 
     Returns:
-      None, or what failed: the first stage's error, or else how the process ended, with the last lines of the log.
+      None, or what failed: the first stage's error, or else how the process ended, with what it said at last.
     """
     events.unlink(missing_ok=True)
     stages = terminal.Stages(console)
@@ -57,9 +57,15 @@ def run_shown(
     if errors:
         return errors[0]
     if process.returncode:
-        tail = "\n".join(log.read_text(errors="replace", encoding="utf-8").splitlines()[-_TAIL:])
-        return f"ended with {process.returncode}:\n{tail}"
+        return failures.end_of(process.returncode, _tail(log))
     return None
+
+
+def _tail(log: Path) -> str:
+    """The end of the log, which may be as long as what a library printed of all its data."""
+    with log.open("rb") as file:
+        file.seek(max(log.stat().st_size - _TAIL_BYTES, 0))
+        return file.read().decode("utf-8", "replace")
 
 
 def _prepare_child() -> None:

@@ -10,23 +10,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Stages", "console", "show"]
-
-# Where the output is no terminal there is no width to keep to: lines go on, so that paths stay whole.
-_PLAIN_WIDTH = 10_000
-
-
-def console(**options: Any) -> Console:
-    """The console that everything is printed to: what it is handed is text, of which nothing is markup.
-
-    So that names and paths stand there as they are, whatever signs they hold; ``Text`` and ``style=`` give style.
-
-    Args:
-      options: More for rich's ``Console``.
-    """
-    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, **options}
-    found = Console(**plain)
-    return found if found.is_terminal or "width" in options else Console(**plain, width=_PLAIN_WIDTH)
+__all__ = ["Stages", "show"]
 
 
 class Stages:

@@ -24,6 +24,7 @@ ALLOWED = {
         "models.networks",
         "models.settings",
         "models.settings_base",
+        "models.listing",
         "models.features",
     },
     "components": {
@@ -33,6 +34,8 @@ ALLOWED = {
         "models.decision",
         "models.cuts",
         "models.texts",
+        "models.listing",
+        "models.strict_json",
         "models.file_digest",
         "models.score_bins",
         "models",

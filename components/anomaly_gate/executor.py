@@ -59,7 +59,7 @@ class Executor(base_executor.BaseExecutor):
         path = os.path.join(artifact_utils.get_single_uri(output_dict[CHECKED_KEY]), CHECKED_FILE)
         tf.io.gfile.makedirs(os.path.dirname(path))
         with tf.io.gfile.GFile(path, "w") as file:
-            json.dump({"splits": splits, "anomalies": 0}, file)
+            json.dump({"splits": splits, "anomalies": 0}, file, allow_nan=False)
 
 
 def describe(split: str, anomalies: anomalies_pb2.Anomalies) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tempfile
@@ -22,6 +21,7 @@ from components.fairness_report.page import render_page
 from components.fairness_report.page_data import page_data
 from components.fairness_report.settings import ReportSettings
 from components.fairness_report.summary import compose, evaluation_warnings
+from models import strict_json
 
 PAGE, SUMMARY = "index.html", "summary.json"
 
@@ -49,7 +49,7 @@ class Executor(base_executor.BaseExecutor):
         settings = ReportSettings.model_validate_json(exec_properties["settings"])
         run_id = (self._context.pipeline_run_id if self._context else None) or ""
         run = read_inputs(settings, input_dict, run_id)
-        for warning in evaluation_warnings(run.primary):
+        for warning in evaluation_warnings(run):
             logging.warning("%s", warning)
         report = artifact_utils.get_single_instance(output_dict["report"])
         with tempfile.TemporaryDirectory(prefix="fairness-report-") as scratch:
@@ -75,15 +75,16 @@ def write_report(
     Returns:
         The summary.
     """
-    summary = compose(run)
+    # The page and the card say what the file says, also of figures that are undefined.
+    summary = strict_json.defined(compose(run))
     earlier, gone = earlier_summaries(metadata, run.settings.dataset) if metadata else (None, 0)
     points = frontier_points(frontier, str(run.settings.report.frontier)) if frontier is not None else []
     data = page_data(run, summary, earlier, gone, points)
     pictures = figures.draw(data.main, folder / "figures")
     card = model_card(run, summary, pictures)
-    _write(folder / "model_card.json", json.dumps(card, indent=2, allow_nan=False) + "\n")
+    _write(folder / "model_card.json", strict_json.dumps(card, indent=2) + "\n")
     _write(folder / "model_card.html", render_model_card(card))
-    _write(folder / SUMMARY, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+    _write(folder / SUMMARY, strict_json.dumps(summary, indent=2) + "\n")
     _write(folder / PAGE, render_page(data, summary))
     return summary
 

@@ -10,6 +10,7 @@ from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.page import environment
 from components.fairness_report.settings import ModelCardSettings
 from components.fairness_report.training_section import fairness_text
+from models.listing import MOST_LISTED, listed
 from models.settings import Settings
 
 SCHEMA_VERSION = "0.0.2"
@@ -84,17 +85,23 @@ def _architecture(training: dict[str, Any]) -> str:
 
 def _data(split: str, rows: int, run: RunInputs) -> dict[str, Any]:
     tasks = run.counts["splits"][split]["tasks"]
-    rates = ", ".join(
+    rates = listed(
         f"{task} {counts['positives'] / counts['known']:.1%} of {counts['known']:,}"
         for task, counts in tasks.items()
         if counts["known"]
     )
-    groups = [f"{key}: {', '.join(found['group_rows'])}" for key, found in run.details.items()]
+    groups = [f"{key}: {_largest(found['group_rows'])}" for key, found in run.details.items()]
     return {
         "name": f"{run.settings.dataset}, {split} split",
         "description": f"{rows:,} rows; positives among known labels: {rates}",
         "sensitive": {"sensitive_data": groups},
     }
+
+
+def _largest(rows: dict[str, int]) -> str:
+    """Groups with their rows in the test split; the largest ones where they are many."""
+    order = sorted(rows, key=lambda group: -rows[group]) if len(rows) > MOST_LISTED else list(rows)
+    return listed(f"{group} ({rows[group]:,} test rows)" for group in order)
 
 
 def _metrics(summary: dict[str, Any]) -> list[dict[str, Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -17,6 +16,8 @@ from markupsafe import Markup
 
 from components.fairness_report import units
 from components.fairness_report.page_data import PageData
+from models import strict_json
+from models.texts import inert
 
 FOLDER = Path(__file__).parent / "page"
 # In this order: each may use what stands in those before it.
@@ -108,10 +109,25 @@ def content_policy(scripts: list[str]) -> str:
 
 
 def embed(value: Any) -> Markup:
-    """JSON that can stand in a script element whatever text it holds."""
-    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    """JSON that can stand in a script element whatever text it holds; signs that act unseen are written as escapes."""
+    text = strict_json.dumps(_inert(value), compact=True)
     # ASCII, so U+2028 is escaped; without these three no markup can begin or end.
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def _inert(value: Any) -> Any:
+    if isinstance(value, str):
+        return inert(value)
+    if isinstance(value, dict):
+        return {_inert(key): _inert(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_inert(part) for part in value]
+    return value
+
+
+def _printed(value: Any) -> Any:
+    # Markup is ours: scripts, styles and embedded data.
+    return value if isinstance(value, Markup) else _inert(value)
 
 
 @cache
@@ -120,6 +136,7 @@ def environment() -> jinja2.Environment:
     result = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER),
         autoescape=True,
+        finalize=_printed,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
@@ -82,8 +83,8 @@ def _plain(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def short(value: Optional[float]) -> Optional[float]:
-    """A number with the digits that a page can show."""
-    return None if value is None else float(f"{value:.6g}")
+    """A number with the digits that a page can show; None where it is undefined."""
+    return None if value is None or not math.isfinite(value) else float(f"{value:.6g}")
 
 
 def ratio_name(kind: str, task: str, key: str, run: RunInputs) -> str:

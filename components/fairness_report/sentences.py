@@ -13,6 +13,7 @@ from components.fairness_report.units import in_unit, limit_text, points
 from components.tradeoff_metrics.accumulator import MODELS
 from components.tradeoff_metrics.bounds import Bound, BoundResult
 from components.tradeoff_metrics.transfer import harmed
+from models.listing import MOST_LISTED
 
 CANDIDATE, BASELINE = MODELS
 Details = dict[str, Any]
@@ -91,10 +92,10 @@ def gap_sentence(
 
 
 def gap_evidence(task: str, kind: str, details: Details, model: str = CANDIDATE) -> Sentence:
-    """The count of the group that a gap hurts: ", from 1,203 negatives"."""
-    hurt, _ = _sides(details["tasks"][task][model]["gaps"][kind], kind)
-    of = details["tasks"][task][model]["rates"][kind][hurt]["of"]
-    return [("text", ", from "), ("figure", f"{of:,}"), ("text", f" {_ROWS[kind]}")]
+    """The counts of the group that a gap hurts and of the other one: ", from 1,203 negatives against 988"."""
+    sides = _sides(details["tasks"][task][model]["gaps"][kind], kind)
+    hurt, other = (f"{details['tasks'][task][model]['rates'][kind][side]['of']:,}" for side in sides)
+    return [("text", ", from "), ("figure", hurt), ("text", f" {_ROWS[kind]} against "), ("figure", other)]
 
 
 def _sides(gap: dict[str, Any], kind: str) -> tuple[str, str]:
@@ -163,9 +164,10 @@ def _open(worst: Details) -> Sentence:
 
 
 def _tasks(before: str, tasks: list[str]) -> Sentence:
-    """ " (surely *click*, *like*)"; nothing without tasks."""
-    named = [part for task in tasks for part in (("text", ", "), ("task", task))]
-    return [("text", before), *named[1:], ("text", ")")] if tasks else []
+    """ " (surely *click*, *like*)", cut at five; nothing without tasks."""
+    named = [part for task in tasks[:MOST_LISTED] for part in (("text", ", "), ("task", task))]
+    more = len(tasks) - MOST_LISTED
+    return [("text", before), *named[1:], ("text", f" and {more:,} more)" if more > 0 else ")")] if tasks else []
 
 
 def _subject(bound: Bound, details: Details) -> Sentence:

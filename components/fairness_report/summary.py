@@ -25,7 +25,7 @@ from components.fairness_report.inputs import RunInputs
 from components.fairness_report.sentences import bound_sentence, plain
 from components.tradeoff_metrics.accumulator import MODELS
 from components.tradeoff_metrics.bounds import BoundResult
-from components.tradeoff_metrics.evidence import lone_rows_sentence
+from components.tradeoff_metrics.evidence import left_out_sentences, lone_rows_sentence
 from components.tradeoff_metrics.transfer import harmed
 from components.tradeoff_metrics.worst import METRICS
 
@@ -53,7 +53,7 @@ def compose(run: RunInputs) -> dict[str, Any]:
         "negative_transfer": dict(zip(("surely", "possibly"), harmed(run.primary), strict=True)),
         "tasks": {task: _task(task, run) for task in tasks},
         "target_gap": run.training[CANDIDATE].get("target_gap", {}),
-        "warnings": [*run.log_counts["warnings"], *run.counts["warnings"], *evaluation_warnings(run.primary)],
+        "warnings": [*run.log_counts["warnings"], *run.counts["warnings"], *evaluation_warnings(run)],
         "settings": run.settings.run,
     }
 
@@ -70,7 +70,7 @@ def bound_json(result: BoundResult, run: RunInputs) -> dict[str, Any]:
         "group": bound.group,
         "task": bound.name.task,
         "value": _number(result.value),
-        "interval": None if any(map(math.isnan, ends)) else ends,
+        "interval": ends if all(map(math.isfinite, ends)) else None,
         "limit": bound.limit,
         "minimum": bound.is_minimum,
         "on": "interval" if bound.end else "value",
@@ -97,14 +97,12 @@ def left_out(log_counts: dict[str, Any]) -> list[str]:
     return sentences
 
 
-def evaluation_warnings(details: dict[str, Any]) -> list[str]:
-    """Sentences on what the evaluation met in the test rows.
-
-    Args:
-        details: Of the primary group key.
-    """
-    lone = details["lone_rows"]
-    return [lone_rows_sentence(lone, details["rows"], details["cluster"])] if lone else []
+def evaluation_warnings(run: RunInputs) -> list[str]:
+    """Sentences on what the evaluation met in the test rows."""
+    primary = run.primary
+    lone = primary["lone_rows"]
+    found = [lone_rows_sentence(lone, primary["rows"], primary["cluster"])] if lone else []
+    return found + [sentence for details in run.details.values() for sentence in left_out_sentences(details)]
 
 
 def estimate(detail: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def estimate(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: float) -> Optional[float]:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None
 
 
 def _task(task: str, run: RunInputs) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any, Optional
 from components.fairness_report.inputs import RunInputs
 from components.fairness_report.rates_section import short
 from components.fairness_report.summary import WHO
+from models import strict_json
+from models.listing import listed
 
 Record = dict[str, Any]
 
@@ -80,7 +82,7 @@ def sharing_notes(sharing: Mapping[str, Any]) -> list[str]:
     notes = []
     closed = sharing.get("closed_gates", [])
     if closed:
-        names = ", ".join(closed)
+        names = listed(closed)
         notes.append(
             f"The gates of these tasks are closed, since sharing did not lower their train loss: {names}. They are their "
             "single-task networks, whatever the gates of the last epoch show."
@@ -129,5 +131,5 @@ def _task(history: list[Record], task: str) -> dict[str, Any]:
         values = [record.get(key, record["train"].get(key)) for record in records]
         # Weights that never move are told once, beside the loss.
         if any(value is not None for value in values) and (key != "weight" or any(v != values[0] for v in values)):
-            result[key] = values
+            result[key] = strict_json.defined(values)
     return result

@@ -14,6 +14,7 @@ from components.interaction_log_gen.settings import (
     SideTableSettings,
     TimeSplit,
 )
+from models.listing import listed, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -108,14 +109,10 @@ def check_found(path: str, found: Sequence[str], wanted: Sequence[str], reserved
     there = set(found)
     missing = [name for name in wanted if name not in there]
     if missing:
-        named = ", ".join(f"`{name}`" for name in missing)
-        raise LogError(f"{path}: expected column {named}. Columns found: {_listed(found)}{_alike(missing, found)}")
+        raise LogError(
+            f"{path}: expected column {quoted(missing)}. Columns found: {listed(found) or 'none'}{_alike(missing, found)}"
+        )
     check_reserved(path, found, reserved)
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:50]) or "none"
-    return shown if len(names) <= 50 else f"{shown}, and {len(names) - 50:,} more"
 
 
 def _alike(missing: Sequence[str], found: Sequence[str]) -> str:

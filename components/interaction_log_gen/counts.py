@@ -8,6 +8,7 @@ from typing import Any
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.settings import LogSettings
 from models.features import SPLITS
+from models.listing import listed
 
 
 def row_counts(counters: Mapping[str, int], log: LogSettings) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def check_splits(counts: Mapping[str, Any], log: LogSettings) -> None:
         others = ", ".join(f"{other} {count}" for other, count in counts["rows"].items() if other != name)
         message = f"split `{name}`: expected rows. Received none; the others have: {others}"
         if counts["dropped_missing"]:
-            names = ", ".join(log.drop_missing)
+            names = listed(log.drop_missing)
             message += f"; {counts['dropped_missing']} rows lacked a value of `log.drop_missing` ({names})"
         if counts["capped"][name]:
             message += (

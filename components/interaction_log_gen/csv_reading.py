@@ -5,13 +5,13 @@ from __future__ import annotations
 import collections
 import csv
 from collections.abc import Iterator, Sequence
-from typing import Any, Optional
+from typing import Any, BinaryIO, Optional
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from components.interaction_log_gen import csv_records, files
+from components.interaction_log_gen import csv_records, files, looks
 from components.interaction_log_gen.csv_records import Block, Records
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.notices import Notices
@@ -24,7 +24,7 @@ def column_names(path: str, read: ReadSettings) -> list[str]:
     Raises:
       LogError: there is no such row, or a name stands twice.
     """
-    with files.open_stream(path) as stream:
+    with _opened(path, read) as stream:
         return _header(Records(stream, path, read), path, read)
 
 
@@ -41,7 +41,7 @@ def read(path: str, read: ReadSettings, wanted: Sequence[str], notices: Notices)
       LogError: a row with too few or too many cells, a quote that is not closed, bytes of another encoding.
       pyarrow.ArrowException, OSError, EOFError: the file cannot be read.
     """
-    with files.open_stream(path) as stream:
+    with _opened(path, read) as stream:
         records = Records(stream, path, read)
         names = _header(records, path, read)
         for block in records.blocks():
@@ -52,6 +52,21 @@ def read(path: str, read: ReadSettings, wanted: Sequence[str], notices: Notices)
             records.records += table.num_rows
             if table.num_rows:
                 yield {name: _cell(table.column(name), read) for name in wanted}
+
+
+def _opened(path: str, read: ReadSettings) -> BinaryIO:
+    """The file's bytes, decompressed, where they are not those of something else."""
+    stream = files.open_stream(path)
+    try:
+        looks.refuse_other(_peeked(stream), path, read)
+    except BaseException:
+        stream.close()
+        raise
+    return stream
+
+
+def _peeked(stream: Any) -> bytes:
+    return bytes(stream.peek(looks.FIRST_BYTES)[: looks.FIRST_BYTES])
 
 
 def _parse(

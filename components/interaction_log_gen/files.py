@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple, cast
 
 import pyarrow as pa
 
+from components.interaction_log_gen import looks, remote
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.settings import LogSettings
 
@@ -44,11 +45,15 @@ def match(pattern: str, key: str) -> list[MatchedFile]:
     """Files that match the glob ``pattern``, sorted by path.
 
     Raises:
-      LogError: there is none.
+      LogError: there is none, or a remote place cannot be reached.
     """
-    files = sorted(_match_remote(pattern, key) if is_remote(pattern) else _match_local(pattern, key))
+    if is_remote(pattern):
+        files, instead = sorted(_match_remote(pattern, key)), "which matches none"
+    else:
+        files = sorted(_match_local(pattern, key))
+        instead = "" if files else looks.no_file(_unescaped(pattern))
     if not files:
-        raise LogError(f"`{key}` should name at least one file. Received: {pattern}, which matches none")
+        raise LogError(f"`{key}` should name at least one file. Received: {_unescaped(pattern)}, {instead}")
     return files
 
 
@@ -112,10 +117,7 @@ def open_file(path: str) -> pa.NativeFile:
     """The file as it lies there, seekable."""
     if not is_remote(path):
         return pa.OSFile(path, "rb")
-    from apache_beam.io.filesystem import CompressionTypes
-    from apache_beam.io.filesystems import FileSystems
-
-    return pa.PythonFile(FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED), mode="r")
+    return remote.open_file(path)
 
 
 def _match_local(pattern: str, key: str) -> Iterator[MatchedFile]:
@@ -140,9 +142,11 @@ def _unescaped(pattern: str) -> str:
 
 
 def _match_remote(pattern: str, key: str) -> Iterator[MatchedFile]:
-    from apache_beam.io.filesystems import FileSystems
-
-    for metadata in FileSystems.match([pattern])[0].metadata_list:
+    try:
+        found = remote.match(pattern)
+    except LogError as error:
+        raise LogError(f"`{key}`: {error}") from error
+    for metadata in found:
         mtime_ns = int(metadata.last_updated_in_seconds * 1_000_000_000)
         yield MatchedFile(key, metadata.path, metadata.size_in_bytes, mtime_ns)
 

@@ -15,6 +15,7 @@ from components.interaction_log_gen.conversion import Converter, Place
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import InteractionLogGenSettings, LogSettings, SideTableSettings
+from models.listing import listed, quoted
 
 Columns = dict[Need, pa.Array]
 
@@ -92,7 +93,11 @@ def side_table_columns(log: LogSettings) -> list[list[str]]:
             columns.check_found(file.path, here, wanted, {})
             names = names or here
             if set(here) != set(names):
-                raise LogError(f"{file.path}: expected columns {', '.join(names)}. Columns found: {', '.join(here)}")
+                raise LogError(
+                    f"{file.path}: expected the columns of the table's first file. Missing: "
+                    f"{quoted(name for name in names if name not in here)}; beside them: "
+                    f"{quoted(name for name in here if name not in names)}"
+                )
         found.append(names)
     return found
 
@@ -126,6 +131,6 @@ def _load(settings: InteractionLogGenSettings, index: int, needs: Sequence[Need]
                         )
                     parts[need].append(array)
     if not parts[key]:
-        raise LogError(f"side table `{table.name}`: expected rows. Received: none in {', '.join(table.files)}")
+        raise LogError(f"side table `{table.name}`: expected rows. Received: none in {listed(table.files)}")
     whole = {need: pa.concat_arrays(arrays) for need, arrays in parts.items()}
     return SideTable(table, whole[key], {need: whole[need] for need in needs}, notices)

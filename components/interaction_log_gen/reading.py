@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import lzma
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import NamedTuple, Optional
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.interaction_log_gen import columns, csv_reading, files
+from components.interaction_log_gen import columns, csv_reading, files, looks
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.notices import Notices
 from components.interaction_log_gen.settings import ReadSettings
@@ -122,6 +123,16 @@ def _parquet(unit: Unit, wanted: Sequence[str]) -> Iterator[dict[str, pa.Array]]
             yield {name: columns.column(batch, name, unit.path) for name in wanted}
 
 
+def check_records(path: str) -> None:
+    """Refuses a file that does not begin with a TFRecord, without TensorFlow, which takes seconds to import.
+
+    Raises:
+      LogError: It begins with something else, or cannot be read.
+    """
+    with _told(path, ReadSettings(format="tfrecord"), 0), files.open_stream(path) as stream:
+        looks.refuse_other_than_records(stream.read(looks.FIRST_BYTES), path)
+
+
 class _told:  # noqa: N801  read as a verb
     """Turns what Arrow and the disk raise into our error, with the file and how far it was read."""
 
@@ -135,5 +146,22 @@ class _told:  # noqa: N801  read as a verb
         # A file that breaks off, and damaged blocks of gzip, xz and bzip2.
         if isinstance(error, (pa.ArrowException, OSError, EOFError, zlib.error, lzma.LZMAError)):
             raise LogError(
-                f"{self.path}: expected {self.read.format}. Rows read before it failed: {self.rows}. Received: {error}"
+                f"{self.path}: expected {self.read.format}. Rows read before it failed: {self.rows}. "
+                f"Received: {self._received(error)}"
             ) from error
+
+    def _received(self, error: BaseException) -> str:
+        """What the file is instead, or what is wrong with it, and what to do."""
+        reason = " ".join(str(error).split())
+        number = getattr(error, "errno", None)
+        if number in (errno.EACCES, errno.EPERM):
+            return "a file that this user may not read; give it the right to"
+        # The machine's affair, and not the file's.
+        if number in (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM) or isinstance(error, pa.ArrowMemoryError):
+            return reason
+        other = looks.instead_of_parquet(self._first()) if self.read.format == "parquet" else None
+        return other or f"a file that breaks off or is damaged ({reason}); copy or write it again"
+
+    def _first(self) -> bytes:
+        with files.open_file(self.path) as stream:
+            return bytes(stream.read(looks.FIRST_BYTES))

@@ -169,7 +169,7 @@ def write_examples(
 
 def _write(found: Notices, path: str) -> None:
     with tf.io.gfile.GFile(path, "w") as file:
-        json.dump(found.to_json(), file)
+        json.dump(found.to_json(), file, allow_nan=False)
 
 
 def _caps(units: beam.PCollection, settings: InteractionLogGenSettings, plan: Plan, shared: Shared) -> beam.PCollection:

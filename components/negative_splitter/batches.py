@@ -23,6 +23,7 @@ from models.features import (
     negative_key,
     weight_key,
 )
+from models.listing import listed
 
 
 class BatchSplitter:
@@ -122,7 +123,7 @@ def new_columns(settings: NegativeSplitterSettings) -> dict[str, tf.DType]:
 
 
 def _describe(kinds: Mapping[str, ColumnKind]) -> str:
-    return ", ".join(f"`{name}` ({kind})" for name, kind in kinds.items())
+    return listed(f"`{name}` ({kind})" for name, kind in kinds.items())
 
 
 def _integer(value: int) -> tf.train.Feature:

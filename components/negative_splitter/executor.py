@@ -18,6 +18,7 @@ from components.negative_splitter import report
 from components.negative_splitter.counts import Counts, counts_to_json, dump_counts, load_counts, merge_counts
 from components.negative_splitter.settings import NegativeSplitterSettings
 from components.negative_splitter.shards import Shard, SplitShard, columns_in, list_shards
+from models import strict_json
 
 COUNTS_FILE = "counts.json"
 INPUT_KEY = "input_examples"
@@ -94,7 +95,7 @@ def _write_sums(counts: Counts, path: str) -> None:
 
 def _write_json(path: str, value: Any) -> None:
     with tf.io.gfile.GFile(path, "w") as file:
-        json.dump(value, file, indent=1)
+        file.write(strict_json.dumps(value, indent=1))
 
 
 def _check_format(examples: types.Artifact) -> None:

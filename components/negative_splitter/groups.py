@@ -13,6 +13,7 @@ import pyarrow as pa
 from components.negative_splitter.columns import Column
 from components.negative_splitter.settings import GroupSettings
 from models.features import UNKNOWN_GROUP
+from models.listing import listed
 
 CROSS_SEPARATOR = " x "
 
@@ -95,9 +96,10 @@ def _name(group: GroupSettings, value: bytes, column: Column, split: str) -> str
     if group.values is None or text in group.values:
         return text if group.values is None else group.values[text]
     if group.other is None:
+        known = listed(map(repr, sorted(group.values)))
         raise ValueError(
-            f"{where}: the value {text!r} is not among `values` {sorted(group.values)}; list it, or name a group for all "
-            f"that are not listed with `other` (`other: {UNKNOWN_GROUP}` keeps them out of every gap)"
+            f"{where}: the value {text!r} is not among `values` ({known}); list it, or name a "
+            f"group for all that are not listed with `other` (`other: {UNKNOWN_GROUP}` keeps them out of every gap)"
         )
     return group.other
 

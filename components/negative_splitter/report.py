@@ -9,6 +9,7 @@ from typing import Any
 from components.negative_splitter.counts import Counts, SplitCounts
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
 from models.features import UNKNOWN_GROUP
+from models.listing import listed, quoted
 
 TRAIN, TEST = "train", "test"
 
@@ -53,33 +54,43 @@ def check_columns(
             for use, column in absent
         ]
         if absent:
-            problems.append(f"split `{split}`: columns found are {columns_in(split)}")
+            problems.append(f"split `{split}`: columns found are {quoted(columns_in(split))}")
     _raise("the examples lack what the tasks and groups read", problems)
 
 
 def check_labels(report: dict[str, Any], settings: NegativeSplitterSettings) -> None:
-    """Checks that rules divide the train split and that groups have two values or more in every split.
+    """Checks that every split has positives and negatives of each task, and two values or more of each group.
+
+    On train that is for the task's rule to see to. On another split it is for how the log was split: without positives, or
+    without negatives, no threshold can be fixed and no figure of the task is defined, so that training would be in vain.
 
     Args:
         report: Counts as JSON, see ``counts_to_json``.
         settings: The splitter's settings.
 
     Raises:
-        ValueError: Lists each rule that matches nothing or everything, and each group with fewer than two values.
+        ValueError: Lists each rule that matches nothing or everything, each split that lacks positives or negatives of a
+            task, and each group with fewer than two values.
     """
     problems = []
-    for task in settings.tasks:
-        problems += _rule_problems(task, report.get(TRAIN, {"tasks": {}})["tasks"].get(task.name))
-    first = settings.tasks[0].name
+    for split, counts in report.items():
+        for task in settings.tasks:
+            problems += _rule_problems(task, counts["tasks"][task.name]) if split == TRAIN else []
+            problems += _one_sided(task, split, counts["tasks"][task.name]) if split != TRAIN else []
     for split, counts in report.items():
         for group in settings.groups:
-            values = [value for value in counts["tasks"][first]["groups"][group.name] if value != UNKNOWN_GROUP]
-            if len(values) < 2:
-                problems.append(
-                    f"group `{group.name}` ({_source(group)}): expected two values or more in split `{split}`. Received: "
-                    f"{values} and {UNKNOWN_GROUP} in {_unknown(counts, first, group):,} of {counts['rows']:,} rows"
-                )
+            problems += _group_problems(group, split, counts, settings.tasks[0].name)
     _raise("nothing can be learnt or measured from these labels and groups", problems)
+
+
+def _group_problems(group: GroupSettings, split: str, counts: dict[str, Any], task: str) -> list[str]:
+    values = [value for value in counts["tasks"][task]["groups"][group.name] if value != UNKNOWN_GROUP]
+    if len(values) >= 2:
+        return []
+    return [
+        f"group `{group.name}` ({_source(group)}): expected two values or more in split `{split}`. Received: "
+        f"{quoted(values)}, and {UNKNOWN_GROUP} in {_unknown(counts, task, group):,} of {counts['rows']:,} rows"
+    ]
 
 
 def warnings(report: dict[str, Any], settings: NegativeSplitterSettings) -> list[str]:
@@ -92,8 +103,6 @@ def warnings(report: dict[str, Any], settings: NegativeSplitterSettings) -> list
         )
     for split, counts in report.items():
         for name, task in counts["tasks"].items():
-            if split != TRAIN:
-                found += _one_sided(split, name, task)
             if split in (TRAIN, TEST):
                 for key, values in task["groups"].items():
                     known = {value: cells for value, cells in values.items() if value != UNKNOWN_GROUP}
@@ -121,12 +130,12 @@ def value_warnings(counts: Counts, settings: NegativeSplitterSettings) -> list[s
 
 def _missing_marks(counts: Counts, group: GroupSettings) -> list[str]:
     values = sorted({value for split in counts.values() for value in split.groups.get(group.name, {})})
+    marks = [v for v in values if v != UNKNOWN_GROUP and v.strip(_AROUND).casefold() in MISSING_MARKS]
     return [
         f"Group `{group.name}`, column `{group.column}`: the value {value!r} ({_rows(counts, group, value)}) looks like a "
         f"mark of missing values, and is a group of its own. List it under `read.missing`, or give it a name with `values`; "
         f"where it is a real value, nothing is to be done."
-        for value in values
-        if value != UNKNOWN_GROUP and value.strip(_AROUND).casefold() in MISSING_MARKS
+        for value in marks
     ]
 
 
@@ -136,7 +145,7 @@ def _taken_for_unknown(counts: Counts, group: GroupSettings, column: str) -> lis
         split: _group_rows(found, group, UNKNOWN_GROUP) - (found.rows - found.present.get(column, 0))
         for split, found in counts.items()
     }
-    told = ", ".join(f"{number:,} rows of split `{split}`" for split, number in rows.items() if number > 0)
+    told = listed(f"{number:,} rows of split `{split}`" for split, number in rows.items() if number > 0)
     if not told:
         return []
     return [
@@ -148,7 +157,7 @@ def _taken_for_unknown(counts: Counts, group: GroupSettings, column: str) -> lis
 def _rows(counts: Counts, group: GroupSettings, value: str) -> str:
     rows = {split: _group_rows(found, group, value) for split, found in counts.items()}
     train = rows.pop(TRAIN, 0)
-    others = ", ".join(f"{number:,} of `{split}`" for split, number in rows.items() if number)
+    others = listed(f"{number:,} of `{split}`" for split, number in rows.items() if number)
     return f"{train:,} rows of split `{TRAIN}`" if train or not others else f"no row of split `{TRAIN}`, {others}"
 
 
@@ -163,7 +172,7 @@ def _rule_problems(task: TaskLabelSettings, counts: dict[str, Any] | None) -> li
     known, positives = counts["known"], counts["positives"]
     rule = f"task `{task.name}`: `positive: {task.positive}` on column `{task.column}`"
     if not known:
-        return [f"{rule}: every value in split `{TRAIN}` is one of `missing` {list(task.missing)}"]
+        return [f"{rule}: every value in split `{TRAIN}` is one of `missing`: {listed(map(repr, task.missing))}"]
     if positives == 0:
         hint = "compare the literal's spelling, case and size with the column's values"
         return [f"{rule} matches none of {known:,} known values in split `{TRAIN}`; {hint}"]
@@ -173,23 +182,31 @@ def _rule_problems(task: TaskLabelSettings, counts: dict[str, Any] | None) -> li
     return []
 
 
-def _one_sided(split: str, task: str, counts: dict[str, Any]) -> list[str]:
-    if 0 < counts["positives"] < counts["known"]:
+def _one_sided(task: TaskLabelSettings, split: str, counts: dict[str, Any]) -> list[str]:
+    known, positives = counts["known"], counts["positives"]
+    if 0 < positives < known:
         return []
+    found = f"{positives:,} positives" if not positives else f"{known - positives:,} negatives"
     return [
-        f"Task `{task}` has {counts['positives']:,} positives among {counts['known']:,} known labels in split `{split}`: "
-        f"its metrics are undefined there; use more rows or another split."
+        f"task `{task.name}` (column `{task.column}`): expected positives and negatives in split `{split}`. Received: "
+        f"{found} among {known:,} known labels; give the split more rows, move the boundary of a split by time, or split "
+        f"by hash"
     ]
 
 
 def _no_negatives(split: str, task: str, key: str, values: dict[str, dict[str, int]]) -> list[str]:
-    empty = [value for value, cells in values.items() if cells["known"] == cells["positives"]]
+    empty = {value: cells for value, cells in values.items() if cells["known"] == cells["positives"]}
     if not empty:
         return []
+    named = listed(f"{value} ({_number(cells['rows'], 'row')})" for value, cells in empty.items())
     return [
-        f"Task `{task}` has no negatives in split `{split}` for {key} = {', '.join(empty)}: the false positive rate is "
-        f"undefined there; merge groups, or use more rows."
+        f"Task `{task}` has no negatives in split `{split}` for {key} = {named}: the false positive rate is undefined "
+        f"there; merge groups, or use more rows."
     ]
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _few_specific(
@@ -203,7 +220,7 @@ def _few_specific(
     }
     if not few:
         return []
-    cells = "; ".join(f"{value}: {c['specific']:,} of {c['known'] - c['positives']:,}" for value, c in few.items())
+    cells = listed((f"{value}: {c['specific']:,} of {c['known'] - c['positives']:,}" for value, c in few.items()), "; ")
     wider = "use rule any_other_positive, " if settings.rule == "all_others_positive" else ""
     return [
         f"Task `{task}` has fewer than {settings.min_specific} task-specific negatives in split `{split}` for {key} "
@@ -213,7 +230,7 @@ def _few_specific(
 
 
 def _source(group: GroupSettings) -> str:
-    return f"column `{group.column}`" if group.column is not None else f"crossing of {list(group.cross or ())}"
+    return f"column `{group.column}`" if group.column is not None else f"crossing of {quoted(group.cross or ())}"
 
 
 def _unknown(counts: dict[str, Any], task: str, group: GroupSettings) -> int:

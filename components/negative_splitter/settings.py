@@ -8,6 +8,7 @@ from typing import Literal, Optional, Union
 from pydantic import Field, field_validator, model_validator
 
 from models.features import UNKNOWN_GROUP
+from models.listing import quoted
 from models.settings import Settings
 from models.texts import whole_number
 
@@ -111,7 +112,8 @@ class NegativeSplitterSettings(Settings):
             for part in group.cross or ():
                 if part not in known:
                     raise ValueError(
-                        f"group `{group.name}` crosses `{part}`, which is no group declared before it; those are {known}"
+                        f"group `{group.name}` crosses `{part}`, which is no group declared before it; those are "
+                        f"{quoted(known)}"
                     )
             known.append(group.name)
             named = set((group.values or {}).values()) | set(group.labels or ()) | {group.other}

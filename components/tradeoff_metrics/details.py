@@ -24,6 +24,7 @@ from typing import Any, Optional
 import tensorflow_model_analysis as tfma
 
 from components.tradeoff_metrics.names import DETAILS, MetricName
+from models.listing import quoted
 
 MetricValue = Any
 
@@ -77,4 +78,4 @@ def load_details(evaluation_path: str, group: Optional[str] = None) -> dict[str,
     for name, details in found.items():
         if name == group or (group is None and details["primary"]):
             return details
-    raise ValueError(f"`{evaluation_path}` has no details of the group key `{group}`; it has those of {list(found)}")
+    raise ValueError(f"`{evaluation_path}` has no details of the group key `{group}`; it has those of {quoted(found)}")

@@ -10,6 +10,7 @@ from components.tradeoff_metrics.bounds import Bound, BoundResult
 from components.tradeoff_metrics.digits import told_from
 from components.tradeoff_metrics.names import MetricName
 from components.tradeoff_metrics.transfer import harmed
+from models.listing import listed
 
 CANDIDATE, BASELINE = MODELS
 Details = dict[str, Any]
@@ -67,6 +68,24 @@ def lone_rows_sentence(lone: int, rows: int, cluster: str) -> str:
     )
 
 
+def left_out_sentences(details: Details) -> list[str]:
+    """What to know of groups that have too few test rows to enter a gap.
+
+    Args:
+        details: Of a group key.
+    """
+    found = []
+    for kind in ("fpr", "tpr"):
+        groups = {task: left_out_groups(models[CANDIDATE], kind) for task, models in details["tasks"].items()}
+        named = listed((f"in task `{task}` {text}" for task, text in groups.items() if text), "; ")
+        if named:
+            found.append(
+                f"Groups of `{details['group']}` with fewer than {details['min_count']:,} known {ROWS[kind]} in the test "
+                f"split (`evaluation.min_count`) enter no {kind.upper()} gap, and no bound rests on them: {named}."
+            )
+    return found
+
+
 def _form(value: float, more: int) -> str:
     return f"{value:.{4 + more}g}"
 
@@ -103,7 +122,7 @@ def _evidence(bound: Bound, details: Details) -> str:
         ratios = {t: details["values"][str(MetricName(part, t, group))]["value"] for t in details["tasks"]}
         if metric == "delta_p":
             ratios = {t: None if ratio is None else 100 * (1 - ratio) for t, ratio in ratios.items()}
-        return ": " + ", ".join(f"`{t}` {ratio:.4g}" for t, ratio in ratios.items() if ratio is not None)
+        return ": " + listed(f"`{t}` {ratio:.4g}" for t, ratio in ratios.items() if ratio is not None)
     if metric == "error_difference":
         model, baseline = (details["values"][f"error{end}/{task}"]["value"] for end in ("", "_baseline"))
         return f": {model:.4g} against {baseline:.4g}"
@@ -113,7 +132,7 @@ def _evidence(bound: Bound, details: Details) -> str:
         smallest = min(rates, key=lambda name: rates[name]["of"])
         return f": `{smallest}`"
     if metric.startswith("worst_"):
-        return _worst(models[CANDIDATE]["worst"][metric])
+        return _worst(models[CANDIDATE]["worst"][metric], models[CANDIDATE]["rates"])
     kind = metric[:3]
     shown = MODELS if metric.endswith("_ratio") else (CANDIDATE,)
     sides = []
@@ -121,21 +140,21 @@ def _evidence(bound: Bound, details: Details) -> str:
         gap = models[model]["gaps"][kind]
         pair = " against ".join(_rate(models[model], kind, gap[end]) for end in ("highest", "lowest"))
         sides.append(f"{model} {pair}" if len(shown) > 1 else pair)
-    return ": " + "; ".join(sides)
+    left_out = left_out_groups(models[CANDIDATE], kind)
+    return f": {'; '.join(sides)}" + (f"; too few {ROWS[kind]}, left out: {left_out}" if left_out else "")
 
 
 def _transfer(details: Details) -> str:
     surely, perhaps = harmed(details)
     parts = [
-        f"{how} "
-        + ", ".join(f"`{task}` {details['values'][f'error_difference/{task}']['value']:+.4g}" for task in tasks)
+        f"{how} " + listed(f"`{task}` {details['values'][f'error_difference/{task}']['value']:+.4g}" for task in tasks)
         for how, tasks in (("surely", surely), ("possibly", perhaps))
         if tasks
     ]
     return f": {'; '.join(parts)}" if parts else ""
 
 
-def _worst(worst: Details) -> str:
+def _worst(worst: Details, rates: Details) -> str:
     """The worst group or cell, its rows, and what has too few rows to be judged."""
     if "of" in worst:
         what = f"{worst['side'] or 'rows'}"
@@ -145,8 +164,21 @@ def _worst(worst: Details) -> str:
         evidence = f": `{worst['group']}` {worst['value']:.4g}"
         evidence += f", {AUC_SIDES[worst['side']]}" if worst["side"] else ""
         evidence += f" ({rows})" + (f"; {worst['reason']}" if worst["reason"] and worst["lower"] is not None else "")
-    left_out = [f"`{group}`" + (f" {side}" if side else "") for group, side in worst["left_out"]]
-    return evidence + (f"; too few rows: {', '.join(left_out)}" if left_out else "")
+    left_out = listed(_too_few(group, side, rates) for group, side in worst["left_out"])
+    return evidence + (f"; too few rows, left out: {left_out}" if left_out else "")
+
+
+def _too_few(group: str, side: str, rates: Details) -> str:
+    """A group or cell that is left out, with its rows; of what an AUC compares, with the group's own."""
+    kinds = [kind for kind in ("fpr", "tpr") if side not in ("negatives", "positives") or ROWS[kind] == side]
+    rows = " and ".join(f"{rates[kind][group]['of']:,} {ROWS[kind]}" for kind in kinds)
+    return f"`{group}`" + (f" {side.upper()}" if side in ("bpsn", "bnsp") else "") + f" ({rows})"
+
+
+def left_out_groups(model: Details, kind: str) -> str:
+    """The groups that have too few rows to enter a gap, each with their number; empty where there is none."""
+    rates = model["rates"][kind]
+    return listed(f"`{group}` {rates[group]['of']:,}" for group in model["gaps"][kind]["left_out"])
 
 
 def _rate(model: Details, kind: str, group: str) -> str:

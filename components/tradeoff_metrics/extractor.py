@@ -19,6 +19,7 @@ from components.batched_evaluation.extractors import batched_extractors
 from components.batched_evaluation.names import is_batched
 from components.batched_evaluation.outputs import named_outputs_extractor
 from models.decision import DECISION_FILE
+from models.listing import quoted
 
 # Extracts key of {model name: {task: threshold}}.
 THRESHOLDS_KEY = "decision_thresholds"
@@ -92,7 +93,7 @@ def read_thresholds(model_path: str, tasks: Iterable[str]) -> dict[str, float]:
     for task in tasks:
         if isinstance(thresholds.get(task), bool) or not isinstance(thresholds.get(task), (int, float)):
             raise ValueError(
-                f"`{path}` should hold a number for each of the tasks {list(tasks)} under `thresholds`. "
+                f"`{path}` should hold a number for each of the tasks {quoted(tasks)} under `thresholds`. "
                 f"Received: {thresholds}"
             )
     return {task: float(thresholds[task]) for task in tasks}

@@ -7,7 +7,6 @@ there all the same: TFMA's validator fails a bounded key that any slice lacks.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any, Optional
@@ -20,6 +19,7 @@ from tensorflow_model_analysis.utils import model_util
 from components.tradeoff_metrics.names import DETAILS, MetricName, all_keys, check_names, interval_names, suffix
 from components.tradeoff_metrics.rows import RowPreprocessor, TradeoffRows
 from components.tradeoff_metrics.summary import summarise
+from models import strict_json
 
 
 class TradeoffCombiner(beam.CombineFn):
@@ -70,7 +70,7 @@ class TradeoffCombiner(beam.CombineFn):
                 result[self._key(name)] = estimate.value
                 for end, bound in zip(interval_names(name), (estimate.lower, estimate.upper), strict=False):
                     result[self._key(end)] = bound
-            text = json.dumps(details, allow_nan=False, separators=(",", ":"))
+            text = strict_json.dumps(details, compact=True)
             result[self._key(MetricName(DETAILS, None, part))] = zlib.compress(text.encode())
         return result
 

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from models.listing import quoted
+from models.texts import inert_line
+
 ENDS = ("lower", "upper")
 
 # Between groups, so there is one for each group key.
@@ -87,16 +90,20 @@ def check_names(tasks: Sequence[str], groups: Sequence[str]) -> None:
     """Refuses names that keys cannot hold.
 
     Raises:
-        ValueError: No task or group; a name stands twice, is empty or holds ``/`` or ``@``.
+        ValueError: No task or group; a name stands twice, is empty, or holds ``/``, ``@`` or a sign that is not seen.
     """
     for what, names in (("task", tasks), ("group", groups)):
         if not names:
             raise ValueError(f"the trade-off metrics need one {what} or more. Received: none")
         for name in names:
             if not name or "/" in name or "@" in name:
-                raise ValueError(f"the name of a {what} should be without `/` and `@`. Received: `{name}`")
+                raise ValueError(f"the name of a {what} should be without `/` and `@`. Received: `{inert_line(name)}`")
+            if inert_line(name) != name:
+                raise ValueError(
+                    f"the name of a {what} should be of signs that are seen. Received: `{inert_line(name)}`"
+                )
             if list(names).count(name) > 1:
-                raise ValueError(f"{what} `{name}` stands twice in {list(names)}")
+                raise ValueError(f"{what} `{name}` stands twice among {quoted(names)}")
 
 
 def suffix(group: str, groups: Sequence[str]) -> Optional[str]:

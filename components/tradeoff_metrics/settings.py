@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from components.tradeoff_metrics.names import check_names
+from models.listing import quoted
 from models.settings import PerTask, Settings
 
 
@@ -18,7 +19,8 @@ class EvaluationSettings(Settings):
 
     ``fairness_thresholds`` are those of Fairness Indicators; a task's own number is added to them. ``min_count`` is the
     number of known negatives (FPR), positives (TPR) or rows (error) below which a group enters no gap, no worst group and no
-    worst cell (AUC: negatives and positives each).
+    worst cell (AUC: negatives and positives each): a rate of a handful of rows is 0 or 1 by chance, and so is what a bound
+    makes of it.
     Each of ``slices`` is a list of columns that are crossed, such as ``[group/gender, country]``. ``cluster`` is the column
     whose equal values mark rows that are not independent, such as a user's id: intervals then come from resampling its
     values and not rows; a row without a value is a cluster of its own. ``histogram_bins`` is how many steps the report's
@@ -29,7 +31,7 @@ class EvaluationSettings(Settings):
     fairness_thresholds: tuple[float, ...] = Field((0.25, 0.5, 0.75), min_length=1)
     slice_negative_kinds: bool = True
     slices: tuple[tuple[str, ...], ...] = ()
-    min_count: int = Field(1, ge=1)
+    min_count: int = Field(10, ge=1)
     confidence: float = Field(0.95, gt=0, lt=1)
     cluster: Optional[str] = None
     histogram_bins: int = Field(1000, ge=1)
@@ -41,7 +43,9 @@ class EvaluationSettings(Settings):
             check_threshold(threshold)
         for columns in self.slices:
             if not columns:
-                raise ValueError("a slice needs a column or more; the overall slice is always there")
+                raise ValueError(
+                    "each of `slices` should be a column or more. Received: []; the overall slice is always there"
+                )
         return self
 
     def check(self, tasks: Sequence[str], groups: Sequence[str]) -> None:
@@ -60,7 +64,7 @@ def check_threshold(threshold: float) -> None:
         ValueError: Not in (0, 1), or so small that Python prints an exponent.
     """
     if not 0 < threshold < 1 or "e" in str(threshold):
-        raise ValueError(f"a fairness threshold should be in (0, 1), 0.0001 or above. Received: {threshold}")
+        raise ValueError(f"each of `fairness_thresholds` should be in (0, 1), 0.0001 or above. Received: {threshold}")
 
 
 class _Bounds(Settings):
@@ -75,12 +79,13 @@ class _Bounds(Settings):
             for task, number in limit.items() if isinstance(limit, dict) else [("", limit)]:
                 if not isinstance(number, float):
                     continue
+                of = f" of task `{task}`" if task else ""
                 lowest = -math.inf if key in self.signed else 0.0
                 if not (math.isfinite(number) and number >= lowest):
                     expected = "a finite number" if key in self.signed else "at least 0"
-                    raise ValueError(f"`{key}` {task} should be {expected}. Received: {number}")
+                    raise ValueError(f"`{key}`{of} should be {expected}. Received: {number}")
                 if "_auc_" in key and number > 1:
-                    raise ValueError(f"`{key}` {task} should be at most 1. Received: {number}")
+                    raise ValueError(f"`{key}`{of} should be at most 1. Received: {number}")
         return self
 
 
@@ -160,11 +165,11 @@ class GateSettings(OverallBounds, GateBounds):
         """
         for group in self.per_group:
             if group not in groups:
-                raise ValueError(f"gate.per_group: `{group}` is not a group; groups are {list(groups)}")
+                raise ValueError(f"gate.per_group: `{group}` is not a group; groups are {quoted(groups)}")
         own = {"gate": self.overall() | self.given()}
         own |= {f"gate.per_group.{group}": bounds.given() for group, bounds in self.per_group.items()}
         for prefix, given in own.items():
             for key, limit in given.items():
                 for task in limit if isinstance(limit, dict) else ():
                     if task not in tasks:
-                        raise ValueError(f"{prefix}.{key}: `{task}` is not a task; tasks are {list(tasks)}")
+                        raise ValueError(f"{prefix}.{key}: `{task}` is not a task; tasks are {quoted(tasks)}")

@@ -32,9 +32,12 @@ from components.tradeoff_metrics.auc import AUCs, auc_interval
 from components.tradeoff_metrics.group_aucs import BNSP, BPSN, SUBGROUP, group_aucs, overall_auc
 from components.tradeoff_metrics.sampling import ClusteredRows, IndependentRows, Sampling
 from models.features import UNKNOWN_GROUP
+from models.listing import listed
 
 Kind = Literal["fpr", "tpr", "fnr", "error"]
 ROWS = {"fpr": "negatives", "tpr": "positives", "fnr": "positives", "error": "rows"}
+# Rows below which a group's rate says next to nothing: with 30 negatives a rate of 0.1 is known to within 0.1.
+FEW_ROWS = 30
 
 
 @dataclass(frozen=True)
@@ -200,17 +203,22 @@ class TradeoffStatistics:
         left_out = tuple(int(g) for g in np.flatnonzero(denominator < self.min_count))
         influence = np.zeros((len(self._moments), self._moments.shape[-1]))
         if len(usable) < 2:
-            named = ", ".join(f"`{self.groups[g]}`" for g in usable) or "none"
-            reason = (
-                f"a gap needs two groups with {self.min_count} known {ROWS[kind]} or more of task "
-                f"`{self.tasks[task]}`; there is {named} of {len(self.groups)}"
-            )
+            reason = self._no_gap(kind, task, denominator)
             return Gap(Estimate(reason=reason), None, None, left_out, True, influence)
         rates = numerator[usable] / denominator[usable]
         high, low = int(usable[rates.argmax()]), int(usable[rates.argmin()])
         signed, influence = self._difference(kind, model, high, low, task)
         estimate = Estimate(signed.value, *intervals.absolute((signed.lower, signed.upper)))
         return Gap(estimate, high, low, left_out, bool(signed.lower <= 0), influence)
+
+    def _no_gap(self, kind: Kind, task: int, rows: np.ndarray) -> str:
+        """Why there is no gap between groups of which fewer than two have the rows for it."""
+        order = np.argsort(-rows, kind="stable")
+        named = listed(f"`{self.groups[g]}` has {int(rows[g]):,}" for g in order) or "there is no group"
+        return (
+            f"a gap needs two groups with {self.min_count} known {ROWS[kind]} or more of task `{self.tasks[task]}` in the "
+            f"test split; {named}"
+        )
 
     def difference(self, kind: Kind, model: int, one: int, other: int, task: int) -> Estimate:
         """Rate of the group ``other`` minus that of ``one``, two groups that were chosen beforehand."""
@@ -245,13 +253,20 @@ class TradeoffStatistics:
             elif baseline[t].estimate.value == 0:
                 undefined[t] = f"the baseline's {what} of task `{task}` is 0"
             elif baseline[t].holds_zero:
-                unbounded[t] = (
-                    f"the interval of the baseline's {what} of task `{task}` holds 0: the baseline is already fair "
-                    "here, read the absolute gap"
-                )
+                unbounded[t] = self._like_zero(kind, t, baseline[t])
         values = [np.array([gap.estimate.value for gap in gaps]) for gaps in (candidate, baseline)]
         covariance = self._sampling.covariance(np.stack([gap.influence for gap in candidate + baseline]))
         return self._ratios(values, covariance, undefined, unbounded)
+
+    def _like_zero(self, kind: Kind, task: int, gap: Gap) -> str:
+        """What to make of a baseline's gap whose interval holds 0: fair, or measured on too few rows."""
+        rows = self.counts(kind, BASELINE)[1][:, task]
+        ends = sorted((g for g in (gap.highest, gap.lowest) if g is not None), key=lambda g: rows[g])
+        named = " and ".join(f"`{self.groups[g]}` {int(rows[g]):,}" for g in ends)
+        said = f"the interval of the baseline's {kind.upper()} gap of task `{self.tasks[task]}` holds 0"
+        if rows[ends[0]] < FEW_ROWS:
+            return f"{said}: too few {ROWS[kind]} in the test split to say whether the baseline is fair ({named})"
+        return f"{said}: the baseline is already fair here, read the absolute gap ({ROWS[kind]} in the test split: {named})"
 
     def errors(self, model: int) -> list[Estimate]:
         """Error per task over all rows with a known label (Wilson)."""

@@ -108,7 +108,7 @@ def summarise(
 
 def _plain(estimate: Estimate) -> dict[str, Any]:
     numbers = {"value": estimate.value, "lower": estimate.lower, "upper": estimate.upper}
-    return {name: None if math.isnan(x) else float(x) for name, x in numbers.items()} | {"reason": estimate.reason}
+    return {name: float(x) if math.isfinite(x) else None for name, x in numbers.items()} | {"reason": estimate.reason}
 
 
 def _task_details(statistics: TradeoffStatistics, task: int, worst: dict[int, WorstByMetric]) -> dict[str, Any]:

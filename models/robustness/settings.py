@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Optional, Union
 
 from pydantic import Field, model_validator
 
+from models.listing import quoted
 from models.settings_base import Settings
 
 
@@ -104,5 +105,5 @@ def check_robustness(settings: RobustnessSettings, network: str, groups: Sequenc
         )
     if isinstance(settings, GroupDROSettings) and settings.group is not None and settings.group not in groups:
         raise ValueError(
-            f"`training.robustness.group` should be one of the groups {list(groups)}. Received: {settings.group!r}"
+            f"`training.robustness.group` should be one of the groups {quoted(groups)}. Received: `{settings.group}`"
         )

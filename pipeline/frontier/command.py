@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Optional
 
 from rich.console import Console
-from rich.text import Text
 
 from pipeline.config import RunSettings
+from pipeline.console import fail
 from pipeline.experiments.pool import ExperimentInProgressError
 from pipeline.frontier.preparation import PreparationError
 from pipeline.frontier.run import run_frontier
@@ -23,9 +23,9 @@ def run(settings: RunSettings, config: Path, workers: Optional[int], console: Co
     try:
         found = run_frontier(settings, config, workers=workers, console=console)
     except ExperimentInProgressError as error:
-        console.print(Text.assemble(("cannot run:", "bold red"), f" {error}"))
+        fail(console, "cannot run:", str(error))
         return UNUSABLE
     except PreparationError as error:
-        console.print(Text.assemble(("the data could not be prepared:", "bold red"), f" {error}"))
+        fail(console, "the data could not be prepared:", str(error))
         return FAILED
     return FAILED if found.means.empty else 0

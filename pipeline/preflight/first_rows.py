@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -18,6 +18,8 @@ from components.interaction_log_gen.settings import (
     SourceSettings,
     TimeSplit,
 )
+from models.features import SPLITS
+from models.listing import listed
 from pipeline.config import RunSettings
 
 ROWS = 10_000
@@ -59,6 +61,7 @@ def problems(
                 _first(one.file.path, one.read, needs, convert)
             except LogError as error:
                 yield f"{one.file.key}: {error}"
+    empty: dict[str, list[str]] = {}
     for index, looked in enumerate(sources):
         source, read = gen.log.sources[index], []
         for one in _local(looked):
@@ -69,8 +72,20 @@ def problems(
                 yield f"{one.file.key}: {error}"
         if len(read) == len(looked) and read and all(part.whole for part in read):
             yield from _without_values(settings, f"log.sources[{index}]", source, read)
+            if not any(part.columns for part in read):
+                empty.setdefault(str(source.split), []).append(f"log.sources[{index}].files")
         if source.split == "test" and not gen.log.drop_missing and "test" not in gen.log.max_rows:
             yield from _too_many_slices(settings, read)
+    yield from _without_rows(gen, empty)
+
+
+def _without_rows(gen: InteractionLogGenSettings, empty: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Splits of which no source has a row; ``empty`` holds the keys of files without rows by split."""
+    divided = any(not isinstance(source.split, str) for source in gen.log.sources)
+    for split in SPLITS:
+        keys = empty.get(split, [])
+        if keys and not divided and len(keys) == sum(source.split == split for source in gen.log.sources):
+            yield f"{listed(keys)}: expected rows of split `{split}`. Received: none, the files hold a header alone"
 
 
 def _local(looked: Sequence[Any]) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
@@ -18,13 +19,15 @@ from components.interaction_log_gen.settings import (
     TimeSplit,
 )
 from pipeline.config import RunSettings
-from pipeline.preflight import first_rows
+from pipeline.preflight import first_rows, remote_places
 
 # Of a log elsewhere, so many files a source are looked at.
 MOST_REMOTE_FILES = 5
 # Of one kind of problem; more would be the same once again.
 _MOST_PROBLEMS = 5
 _MOST_COLUMNS = 30
+# What separates cells in most files.
+_SEPARATORS = ",;\t|"
 
 Match = Callable[[LogSettings, int], list[MatchedFile]]
 
@@ -39,6 +42,10 @@ class LookedAt(NamedTuple):
 
 def problems(settings: RunSettings) -> Iterator[str]:
     """A sentence for each file that is missing or cannot be read, and for each column that is missing or of no use."""
+    unreachable = list(remote_places.problems(settings))
+    if unreachable:
+        yield from unreachable
+        return
     gen = settings.log_gen()
     found: list[str] = []
     tables = [_looked_at(files.side_table_files, gen.log, i, t.read, found) for i, t in enumerate(gen.log.side_tables)]
@@ -81,12 +88,37 @@ def _looked_at(match: Match, log: LogSettings, index: int, read: ReadSettings, f
     local = [file for file in matched if not files.is_remote(file.path)]
     for file in local + remote[:MOST_REMOTE_FILES]:
         try:
-            # Of TFRecords only all records together tell.
-            names = None if read.format == "tfrecord" else reading.column_names(file.path, read)
-            looked.append(LookedAt(file, read, names))
+            one = LookedAt(file, read, _columns(file.path, read))
+            otherwise = list(_other_separator(one))
+            found += otherwise
+            looked += [] if otherwise else [one]
         except LogError as error:
             found.append(f"{file.key}: {error}")
     return looked
+
+
+def _other_separator(one: LookedAt) -> Iterator[str]:
+    """Tells of a file whose header is one column under the stated separator, and several under another one."""
+    if one.columns is None or len(one.columns) != 1 or one.read.format != "csv" or not one.read.header:
+        return
+    sign = max(_SEPARATORS, key=one.columns[0].count)
+    if sign in one.columns[0]:
+        yield (
+            f"{one.file.key}: {one.file.path}: expected columns separated by {one.read.separator!r}. Received: one column, "
+            f"{one.columns[0][:80]!r}; say `separator: {json.dumps(sign)}` in `read`"
+        )
+
+
+def _columns(path: str, read: ReadSettings) -> Optional[list[str]]:
+    """Columns of a file; None of TFRecords, of which only all records together tell.
+
+    Raises:
+      LogError: It cannot be read.
+    """
+    if read.format != "tfrecord":
+        return reading.column_names(path, read)
+    reading.check_records(path)
+    return None
 
 
 def _table_columns(looked: Sequence[LookedAt]) -> Optional[list[str]]:

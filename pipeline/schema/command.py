@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from pipeline.config import ConfigError, RunSettings
+from pipeline.console import fail
 from pipeline.places import EVENTS_VARIABLE, new_log, run_folder
 from pipeline.provenance import ROOT
 from pipeline.run_commands import UNUSABLE
@@ -21,7 +22,6 @@ from pipeline.shown_process import run_shown
 from pipeline.stopping import Stopped
 
 FAILED = 1
-_MOST_LINES = 6
 
 
 class DraftError(RuntimeError):
@@ -43,14 +43,14 @@ def run(settings: RunSettings, config: Path, console: Console) -> int:
     try:
         there = _there(settings)
     except ConfigError as error:
-        console.print(Text.assemble(("cannot run:", "bold red"), f" {config}: {error}"))
+        fail(console, "cannot run:", f"{config}: {error}")
         return UNUSABLE
     log = new_log(run_folder(settings).logs, "schema")
     console.print(Text.assemble("schema of ", (settings.dataset, "bold"), f" · settings {config} · log {_short(log)}"))
     try:
         _write(settings, _drafted(config, log, console), there, console)
     except DraftError as error:
-        console.print(Text.assemble("\n", ("no schema", "bold red"), f" after {time.time() - start:.0f} s: {error}"))
+        fail(console, "\nno schema", f"after {time.time() - start:.0f} s: {error}")
         console.print(f"the whole log: {_short(log)}")
         return FAILED
     except Stopped as stopped:
@@ -119,15 +119,8 @@ def _drafted(config: Path, log: Path, console: Console) -> SchemaFile:
     command = [sys.executable, "-m", "pipeline.draft_schema", str(config.resolve()), str(result)]
     failed = run_shown(command, environment, events, log, console)
     if failed is not None:
-        raise DraftError(_cut(failed))
+        raise DraftError(failed)
     return parse(result.read_text(encoding="utf-8"), str(result))
-
-
-def _cut(text: str) -> str:
-    """At most six lines."""
-    lines = text.splitlines()
-    more = len(lines) - _MOST_LINES
-    return "\n".join(lines[:_MOST_LINES] + ([f"… and {more} more lines, in the log"] if more > 0 else []))
 
 
 def _replace(path: Path, text: str) -> None:

@@ -115,7 +115,11 @@ def test_a_finished_training_is_not_trained_further(make_settings, data, tmp_pat
 def test_divergence_is_told_with_what_to_change(make_settings, data):
     model, trainer = make_trainer(make_settings(), data, base_rate={"like": 0.3})
     model.network.set_weights([np.full_like(weights, np.nan) for weights in model.network.get_weights()])
-    with pytest.raises(FloatingPointError, match="epoch 1: the train loss is nan. Lower `training.learning_rate`"):
+    with pytest.raises(
+        FloatingPointError,
+        match="epoch 1, task .*`like`.*: expected a finite train loss. Received: nan, so the training diverges; "
+        "lower `training.learning_rate`",
+    ):
         trainer.run()
 
 

@@ -91,7 +91,9 @@ class Later(Example):
     [
         ({"seed": LARGEST_WHOLE + 1}, ("seed",), "from 0 to 2147483647. Received: 2147483648"),
         ({"seed": -1}, ("seed",), "from 0 to"),
-        ({"shared_units": [8, 0]}, ("shared_units",), "from 1 to"),
+        ({"seed": True}, ("seed",), "expected a number. Received: true"),
+        ({"shared_units": [8, 0]}, ("shared_units",), "from 1 to 1048576. Received: 0"),
+        ({"shared_units": [10**12]}, ("shared_units",), "from 1 to 1048576. Received: 1000000000000"),
         ({"share": -1e39}, ("share",), "32 bits"),
         ({"by_task": {"a": 1e300}}, ("by_task",), "32 bits"),
         ({"by_task": {"a": True}}, ("by_task", "a"), "expected a number. Received: true"),

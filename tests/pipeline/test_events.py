@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import events as module
+from pipeline.console import new_console
 from pipeline.events import PROGRESS, EventWriter, StageHandler, follow
-from pipeline.terminal import Stages, console
+from pipeline.terminal import Stages
 
 
 @pytest.fixture
@@ -89,7 +90,7 @@ def test_follow_ends_where_nothing_was_written(tmp_path: Path) -> None:
 
 def test_stages_print_plain_lines_without_a_terminal() -> None:
     out = io.StringIO()
-    stages = Stages(console(file=out, width=100))
+    stages = Stages(new_console(file=out, width=100))
     for at, state in ((10.0, "running"), (17.0, "finished")):
         stages.show({"at": at, "kind": "stage", "name": "Transform", "state": state})
     for at, state in ((18.0, "running"), (18.0, "cached"), (18.5, "finished")):

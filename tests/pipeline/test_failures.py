@@ -1,11 +1,14 @@
 """The words of our own errors survive whatever wraps them."""
 
+import shutil
 import traceback
+from pathlib import Path
 
 import pytest
 
 from components.interaction_log_gen.errors import LogError
-from pipeline.failures import ROOT, sentence
+from pipeline import shortages
+from pipeline.failures import ROOT, end_of, sentence
 
 
 def _raised(*errors: BaseException, suppress: bool = False) -> BaseException:
@@ -52,7 +55,7 @@ def test_an_error_is_ours_where_our_code_raised_it() -> None:
     with pytest.raises(ConfigError) as error:
         load("/nowhere/dataset.yaml")
     wrapped = _raised(error.value, RuntimeError("failed"))
-    assert sentence(wrapped).startswith("/nowhere/dataset.yaml: no such file")
+    assert sentence(wrapped) == str(error.value)
 
 
 def test_tracebacks_of_other_processes_are_read() -> None:
@@ -79,3 +82,50 @@ def test_a_printed_error_is_ours_where_our_code_raised_it() -> None:
         f"Traceback (most recent call last):\n{foreign}KeyError: 'b'\n"
     )
     assert sentence(RuntimeError(text)) == "column `a` is missing"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("/runs/x.gz.partial; No space left on device", "no space left on device: "),
+        ("database or disk is full", "no space left on device: "),
+        ("[Errno 24] Too many open files: '/x'", "too many files were open at once"),
+        ("can't start new thread", "no more processes or threads could be started"),
+        ("[Errno 27] File too large", "a file grew larger than it may"),
+        ("std::bad_alloc", "there was not enough memory"),
+    ],
+)
+def test_what_ran_out_is_told_and_not_all_that_follows_on_it(text: str, told: str) -> None:
+    wrapped = _raised(OSError(text), RuntimeError(f"failed with {'x' * 850_000}"))
+    found = sentence(wrapped)
+    assert found.startswith(told) and "run the same command again" in found and len(found) < 500
+
+
+def test_a_full_place_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setenv("FAIR_RUNS_DIR", str(tmp_path / "runs"))
+    full = {tmp_path: usage._replace(free=3 << 20)}
+    monkeypatch.setattr(shortages.shutil, "disk_usage", lambda path: full.get(path, usage._replace(free=9 << 30)))
+    found = sentence(OSError(28, "No space left on device"))
+    assert f"FAIR_RUNS_DIR ({tmp_path}) has 3 MiB free; make room there" in found and "TMPDIR" not in found
+
+
+def test_the_memory_error_that_says_nothing_is_told() -> None:
+    assert sentence(MemoryError()).startswith("there was not enough memory")
+
+
+def test_a_long_error_of_others_is_cut() -> None:
+    assert len(sentence(RuntimeError("x" * 850_000))) < 500
+
+
+def test_how_a_process_ended() -> None:
+    killed = end_of(-9, "whatever")
+    assert killed.startswith("was killed by signal 9 (SIGKILL); a lack of memory is the usual cause")
+    assert "run the same command again" in killed
+    assert end_of(-15, "") == "was killed by signal 15 (SIGTERM)"
+    assert end_of(137, "").startswith("ended with 137: was killed by signal 9 (SIGKILL)")
+    assert end_of(1, "one\n\nlast words\n\n") == "ended with 1: last words"
+    assert end_of(1, "") == "ended with 1: it said nothing"
+    printed = "Traceback (most recent call last):\n" + '  File "/usr/x.py", line 1, in f\n    g()\nKeyError: 3\n'
+    assert end_of(1, printed) == "ended with 1: KeyError: 3"
+    assert end_of(1, "OSError: [Errno 28] No space left on device").startswith("ended with 1: no space left on device")

@@ -152,7 +152,7 @@ def test_what_cannot_be_read_is_named(recorded: RecordedRuns) -> None:
     metadata = recorded.root / "broken" / "metadata.sqlite"
     metadata.parent.mkdir()
     metadata.write_text("no database" * 100, encoding="utf-8")
-    with pytest.raises(HistoryError, match=r"broken/metadata\.sqlite: expected ML Metadata's SQLite file"):
+    with pytest.raises(HistoryError, match=r"broken/metadata\.sqlite: expected the SQLite file of ML Metadata"):
         listed(recorded, "broken")
 
 

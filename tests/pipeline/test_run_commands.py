@@ -12,10 +12,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from pipeline import history, terminal
+from pipeline import history
 from pipeline.cli import cli
 from pipeline.compare import CellKey, Changes, compare
 from pipeline.comparison_table import name_of, show_comparison
+from pipeline.console import new_console
 from pipeline.known_settings import Difference
 from pipeline.places import RUNS_VARIABLE
 from pipeline.run_table import changed, figure, show_runs
@@ -48,7 +49,7 @@ def called(*arguments: str) -> Result:
 
 def on_terminal(width: int, show: Any, *arguments: Any, **options: Any) -> str:
     out = io.StringIO()
-    show(*arguments, terminal.console(file=out, width=width, force_terminal=True, no_color=True), **options)
+    show(*arguments, new_console(file=out, width=width, force_terminal=True, no_color=True), **options)
     return out.getvalue()
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from pipeline.terminal import console, show
+from pipeline.console import new_console
+from pipeline.terminal import show
 
 
 def estimate(value: float | None, interval: list[float] | None = None, reason: str = "") -> dict[str, Any]:
@@ -53,7 +54,7 @@ def summary(**changes: Any) -> dict[str, Any]:
 
 def printed(content: dict[str, Any]) -> str:
     out = io.StringIO()
-    show(content, console(file=out, width=200))
+    show(content, new_console(file=out, width=200))
     return out.getvalue()
 
 

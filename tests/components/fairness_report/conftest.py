@@ -90,7 +90,7 @@ def run_of(rows: Rows, **changes: Any) -> RunInputs:
     for key in keys:
         accumulator = GroupAccumulator(rows.tasks, rows.thresholds)
         accumulator.add_batch(rows.labels, rows.known.astype(int), rows.scores, rows.groups[key])
-        found = summarise(accumulator, key, suffix(key, keys))[1]
+        found = summarise(accumulator, key, suffix(key, keys), min_count=settings.evaluation.min_count)[1]
         details[key] = json.loads(json.dumps(found, allow_nan=False))
     results = [
         gate.judge(bound, details[bound.group or keys[0]]) for bound in gate.bounds(settings.gate, rows.tasks, keys)

@@ -81,7 +81,7 @@ def test_what_the_evaluation_met_is_told_while_the_run_goes_on(
     evaluated: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     # The runner shows warnings of our modules in the terminal.
-    monkeypatch.setattr(executor, "evaluation_warnings", lambda details: [f"{details['lone_rows']} rows lack it"])
+    monkeypatch.setattr(executor, "evaluation_warnings", lambda run: [f"{run.primary['lone_rows']} rows lack it"])
     do(evaluated, tmp_path / "report")
     (record,) = [record for record in caplog.records if record.message == "0 rows lack it"]
     assert record.levelname == "WARNING" and record.pathname.endswith("components/fairness_report/executor.py")

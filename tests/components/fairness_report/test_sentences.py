@@ -59,14 +59,15 @@ def result(setting: str, metric: str, value: float, limit: float, task: str | No
     ("setting", "metric", "value", "limit", "expected"),
     [
         ("fpr_gap_max", "fpr_gap", 0.041, 0.02,
-         "women in *click*: 4.1 points more false positives than men, limit 2.0, from 1,203 negatives"),
+         "women in *click*: 4.1 points more false positives than men, limit 2.0, from 1,203 negatives against 988"),
         ("fpr_gap_max", "fpr_gap", 0.041, 0.0125,
-         "women in *click*: 4.1 points more false positives than men, limit 1.25, from 1,203 negatives"),
+         "women in *click*: 4.1 points more false positives than men, limit 1.25, from 1,203 negatives against 988"),
         ("tpr_gap_max", "tpr_gap", 0.041, 0.02,
-         "men in *click*: 4.1 points fewer of their positives found than women, limit 2.0, from 988 positives"),
+         "men in *click*: 4.1 points fewer of their positives found than women, limit 2.0, from 988 positives "
+         "against 1,203"),
         ("fpr_gap_ratio_max", "fpr_gap_ratio", 0.41, 0.3,
          "women in *click*: 4.1 points more false positives than men, 0.410 times the gap of the single-task model "
-         "(10.0 points), limit 0.3, from 1,203 negatives"),
+         "(10.0 points), limit 0.3, from 1,203 negatives against 988"),
         ("worst_group_error_max", "worst_group_error", 0.241, 0.2,
          "women in *click*: 24.1 % wrong predictions, limit 20.0 %, from 1,203 rows"),
         ("worst_cell_error_max", "worst_cell_error", 0.3, 0.2,
@@ -166,7 +167,7 @@ def test_an_undefined_value_says_why() -> None:
 
 def test_a_gate_on_the_interval_names_its_end() -> None:
     found = result("fpr_gap_max", "fpr_gap", 0.041, 0.05, on_interval=True, upper=0.062)
-    assert plain(bound_sentence(found, details())).endswith("from 1,203 negatives; upper end 6.2 points")
+    assert plain(bound_sentence(found, details())).endswith("from 1,203 negatives against 988; upper end 6.2 points")
     found = result("fpr_gap_max", "fpr_gap", 0.041, 0.05, on_interval=True, upper=math.nan)
     assert plain(bound_sentence(found, details())).endswith("; upper end unbounded")
 

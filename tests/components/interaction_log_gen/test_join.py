@@ -106,5 +106,8 @@ def test_columns_of_side_tables_are_checked_before_anything_is_read(tmp_path: Pa
     with pytest.raises(LogError, match="expected column `id`. Columns found: user, age"):
         join.side_table_columns(_log(tmp_path, table_key="id"))
     (tmp_path / "users_2.csv").write_text("user,size\n1,10\n", encoding="utf-8")
-    with pytest.raises(LogError, match=r"users_2.csv: expected columns user, age. Columns found: user, size"):
+    with pytest.raises(
+        LogError,
+        match=r"users_2.csv: expected the columns of the table's first file. Missing: `age`; beside them: `size`",
+    ):
         join.side_table_columns(_log(tmp_path))

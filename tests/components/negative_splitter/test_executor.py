@@ -81,6 +81,18 @@ def counts_text(base):
     return (base / "counts" / COUNTS_FILE).read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(("value", "what"), [(0, "positives"), (1, "negatives")])
+def test_a_split_without_one_side_of_a_task_ends_the_run_here(run, data, encode, value, what):
+    """Before any training: the report of such a run has no figure for the task."""
+    data["validation"] = [encode(row | {"follows": value}) for row in rows("validation")]
+    with pytest.raises(ValueError) as error:
+        run(data)
+    assert "task `follow` (column `follows`): expected positives and negatives in split `validation`" in str(
+        error.value
+    )
+    assert f"0 {what} among 500 known labels" in str(error.value)
+
+
 def test_rows_keep_their_order_columns_and_bytes(run, data, read, decode):
     base, target = run(data)
     for split, records in outputs(base, read).items():
@@ -177,7 +189,7 @@ def test_a_column_absent_from_a_split(run, data, encode):
     message = str(error.value)
     assert "split `test`, task `like`: column `rating` has no value in any of 500 rows" in message
     assert "split `test`, group `age`: column `age` has no value in any of 500 rows" in message
-    assert "columns found are ['clicks', 'follows', 'item', 'sex']" in message
+    assert "columns found are `clicks`, `follows`, `item`, `sex`" in message
     assert "split `train`" not in message
 
 

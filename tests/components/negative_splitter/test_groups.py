@@ -39,7 +39,7 @@ def test_values_are_mapped_and_missing_ones_are_unknown():
 def test_a_value_that_is_not_listed_is_an_error():
     with pytest.raises(ValueError) as error:
         group_values([SEX], {"sex": texts("sex", ["F", "X", "Y"])}, "test")
-    for part in ("group `sex`", "column `sex`", "split `test`", "'X'", "['F', 'M', 'f']", "other"):
+    for part in ("group `sex`", "column `sex`", "split `test`", "'X'", "('F', 'M', 'f')", "other"):
         assert part in str(error.value)
 
 

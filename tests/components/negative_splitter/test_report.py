@@ -67,7 +67,7 @@ def test_columns_that_are_absent_and_splits_without_rows():
         check_columns(counts, SETTINGS, SPLITS, columns_in)
     message = str(error.value)
     assert "split `train`, task `click`: column `clicks` has no value in any of 1,500 rows" in message
-    assert "split `train`: columns found are ['train column']" in message
+    assert "split `train`: columns found are `train column`" in message
     assert "split `validation`, group `sex`: column `sex` has no value in any of 5 rows" in message
     assert "split `test`: expected rows. Received: none" in message
     assert message.count("\n") == 5
@@ -78,7 +78,7 @@ def test_columns_that_are_absent_and_splits_without_rows():
     [
         (0, 1000, "matches none of 1,000 known values"),
         (1000, 1000, "matches all of 1,000"),
-        (0, 0, "one of `missing` ['?']"),
+        (0, 0, "one of `missing`: '?'"),
     ],
 )
 def test_a_rule_that_divides_nothing(positives, known, expected):
@@ -90,13 +90,42 @@ def test_a_rule_that_divides_nothing(positives, known, expected):
         assert part in str(error.value)
 
 
-def test_a_one_sided_rule_outside_train_is_a_warning():
-    cell = cells(positives=0, shared=900)
-    found = report(split="test", like=task(female=cell, male=cell))
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize(
+    ("positives", "known", "expected"),
+    [
+        (0, 900, "0 positives among 1,800 known labels"),
+        (900, 900, "0 negatives among 1,800 known labels"),
+        (0, 0, "0 positives among 0 known labels"),
+    ],
+)
+def test_a_split_without_positives_or_without_negatives_of_a_task(split, positives, known, expected):
+    cell = cells(known=known, positives=positives, shared=known - positives, specific=0)
+    with pytest.raises(ValueError) as error:
+        check_labels(report(split=split, like=task(female=cell, male=cell)), SETTINGS)
+    message = str(error.value)
+    assert f"task `like` (column `rating`): expected positives and negatives in split `{split}`" in message
+    assert f"Received: {expected}; give the split more rows" in message and "split by hash" in message
+    assert "`click`" not in message and message.count("\n") == 1
+
+
+def test_a_split_is_asked_as_a_whole_and_groups_are_warned_of():
+    empty = cells(positives=0, shared=900)
+    found = report(split="test", like=task(female=empty, male=cells()))
     check_labels(found, SETTINGS)
+
+
+def test_thousands_of_groups_are_cut_at_five():
+    """A warning a task, not 27 KB of names."""
+    full = cells(rows=12, known=12, positives=12, shared=0, specific=0)
+    few = cells(rows=12, known=12, positives=2, shared=10, specific=0)
+    groups = {f"city {number:04}": full if number % 2 else few for number in range(3000)}
+    found = warnings(report(split="test", click=task(**groups)), SETTINGS)
+    assert max(map(len, found)) < 700
     assert any(
-        "Task `like` has 0 positives among 2,000 known labels in split `test`" in w for w in warnings(found, SETTINGS)
+        "city 0001 (12 rows), city 0003 (12 rows)" in text and "and 1,495 more: the false" in text for text in found
     )
+    assert any("city 0000: 0 of 10; city 0002: 0 of 10" in text and "and 1,495 more): " in text for text in found)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -104,7 +133,7 @@ def test_a_group_with_one_value(split):
     one = {"male": cells(), "unknown": cells(rows=1000)}
     with pytest.raises(ValueError) as error:
         check_labels(report(split=split, click=task(**one), like=task(**one)), SETTINGS)
-    expected = f"group `sex` (column `sex`): expected two values or more in split `{split}`. Received: ['male']"
+    expected = f"group `sex` (column `sex`): expected two values or more in split `{split}`. Received: `male`, and"
     assert expected in str(error.value)
     assert "1,000 of 2,000 rows" in str(error.value)
     assert "`both`" not in str(error.value)
@@ -144,7 +173,8 @@ def test_a_group_without_negatives():
     groups = {"female": cells(positives=1000, shared=0, specific=0), "male": cells()}
     found = warnings(report(split="test", click=task(**groups)), SETTINGS)
     assert any(
-        "no negatives in split `test` for sex = female: the false positive rate is undefined" in w for w in found
+        "no negatives in split `test` for sex = female (1,000 rows): the false positive rate is undefined" in w
+        for w in found
     )
 
 

@@ -51,7 +51,7 @@ def test_details_are_found_by_group_and_the_primary_one_without_a_name(tmp_path)
     assert load_details(path)["group"] == load_details(path, "gender")["group"] == "gender"
     assert load_details(path, "age") == {"group": "age", "primary": False}
     assert decode_details(load_overall(path)["candidate", "", "tradeoff_details@age"])["group"] == "age"
-    with pytest.raises(ValueError, match=r"no details of the group key `country`; it has those of \['age', 'gender'\]"):
+    with pytest.raises(ValueError, match=r"no details of the group key `country`; it has those of `age`, `gender`"):
         load_details(path, "country")
 
 

@@ -44,7 +44,7 @@ def test_a_model_without_decision_file_is_named(tmp_path):
 )
 def test_a_decision_file_without_a_number_for_a_task_is_named(tmp_path, content):
     with pytest.raises(
-        ValueError, match=r"assets.extra/decision.json` should hold a number for each of .*'click'.*Received"
+        ValueError, match=r"assets.extra/decision.json` should hold a number for each of .*`click`.*Received"
     ):
         read_thresholds(write(tmp_path / "model", content), ["like", "click"])
 

@@ -27,9 +27,9 @@ def cells(group, age, label, predictions, count):
     return np.repeat(block, count, axis=1), [np.full(count, group.encode()), np.full(count, age.encode())]
 
 
-def evaluation(path, parts, gate):
+def evaluation(path, parts, gate, min_count=1):
     """Writes what the Evaluator would: metrics of the overall slice and TFMA's validation of them."""
-    combiner = TradeoffCombiner(TASKS, GROUPS, "candidate", bins=10, confidence=0.95, min_count=1)
+    combiner = TradeoffCombiner(TASKS, GROUPS, "candidate", bins=10, confidence=0.95, min_count=min_count)
     accumulator = combiner.create_accumulator()
     for block, values in parts:
         accumulator.add(block, values, THRESHOLDS)
@@ -67,8 +67,8 @@ def example():
     return parts
 
 
-def judge(tmp_path, gate, parts=None):
-    return verdict(evaluation(tmp_path, parts or example(), gate), gate, TASKS, GROUPS)
+def judge(tmp_path, gate, parts=None, min_count=1):
+    return verdict(evaluation(tmp_path, parts or example(), gate, min_count), gate, TASKS, GROUPS)
 
 
 def test_all_bounds_hold(tmp_path):
@@ -191,7 +191,7 @@ def test_cells_with_too_few_rows_are_named_by_a_bound_that_fails(tmp_path):
     parts = [cells("f", "old", 0, (1, 0), 6), cells("f", "old", 1, (1, 1), 5), cells("m", "old", 0, (0, 0), 5)]
     parts.append(cells("f", "old", 0, (0, 0), 5))
     result = judge(tmp_path, GateSettings(worst_cell_error_max={"like": 0.5}), parts)
-    assert result.reasons[0].endswith("`f` 0.5455 (6 of 11 negatives); too few rows: `m` positives")
+    assert result.reasons[0].endswith("`f` 0.5455 (6 of 11 negatives); too few rows, left out: `m` (0 positives)")
 
 
 def test_a_perfect_auc_fails_on_interval_with_the_reason(tmp_path):
@@ -245,9 +245,44 @@ def test_undefined_arfg_fails_with_the_reason(tmp_path):
     ]
 
 
+DEFAULT = EvaluationSettings().min_count
+
+
+def one_row():
+    """A group of one row, on which the baseline is wrong and the candidate is not: a gap of 0.9, and one of 0.1."""
+    parts = [cells("m", "old", 0, (1, 1), 20), cells("m", "old", 0, (0, 0), 180), cells("m", "young", 1, (1, 1), 50)]
+    return [*parts, cells("f", "old", 0, (0, 1), 1), cells("m", "young", 0, (1, 0), 30)]
+
+
+def test_a_group_of_one_row_blesses_nothing(tmp_path):
+    for number, gate in enumerate(({"arfg_max": 0.8}, {"fpr_gap_max": 0.5}, {"fpr_gap_ratio_max": 0.8})):
+        (tmp_path / str(number)).mkdir()
+        result = judge(tmp_path / str(number), GateSettings(**gate), one_row(), DEFAULT)
+        assert not result.blessed
+        assert "a gap needs two groups with 10 known negatives or more of task `like`" in result.reasons[0]
+        assert "in the test split; `m` has 230, `f` has 1" in result.reasons[0]
+
+
+def test_a_small_group_beside_others_is_named_with_its_rows(tmp_path):
+    parts = [*example(), cells("x", "old", 0, (0, 1), 3)]
+    result = judge(tmp_path, GateSettings(fpr_gap_max={"like": 0.2}), parts, DEFAULT)
+    assert result.blessed
+    assert result.bounds[0].sentence.endswith("(5 of 100 negatives); too few negatives, left out: `x` 3")
+
+
+def test_a_handful_of_rows_is_not_called_fair(tmp_path):
+    parts = [cells("f", "old", 0, (0, 0), 3), cells("m", "old", 0, (1, 1), 30), cells("m", "young", 0, (0, 0), 270)]
+    result = judge(tmp_path, GateSettings(on="interval", fpr_gap_ratio_max={"like": 1}), parts)
+    assert not result.blessed
+    assert result.reasons[0].endswith(
+        "the interval of the baseline's FPR gap of task `like` holds 0: too few negatives in the test split to say whether "
+        "the baseline is fair (`f` 3 and `m` 300)"
+    )
+
+
 def test_one_group_only_fails_with_the_reason(tmp_path):
     result = judge(tmp_path, GateSettings(fpr_gap_max={"like": 1}), [cells("f", "old", 0, (1, 0), 9)])
-    assert "there is `f` of 1" in result.reasons[0] and "a gap needs two groups" in result.reasons[0]
+    assert "; `f` has 9" in result.reasons[0] and "a gap needs two groups" in result.reasons[0]
 
 
 def test_unbounded_interval_fails_on_interval_only(tmp_path):
@@ -261,7 +296,7 @@ def test_unbounded_interval_fails_on_interval_only(tmp_path):
     result = judge(tmp_path / "b", GateSettings(on="interval", **gate), parts)
     assert len(result.reasons) == 1
     assert "ARFG between the groups of `age` is 1 with an unbounded interval" in result.reasons[0]
-    assert "the baseline is already fair here, read the absolute gap" in result.reasons[0]
+    assert "the baseline is already fair here, read the absolute gap (negatives in the test split:" in result.reasons[0]
 
 
 def test_other_groups_have_their_own_bounds(tmp_path):

@@ -67,11 +67,9 @@ def test_bad_bounds_are_refused(gate, message):
 
 def test_names_of_the_gate_are_checked():
     gate = GateSettings(are_max=1, per_group={"age": GateBounds(fpr_gap_max={"klick": 0.1})})
-    with pytest.raises(ValueError, match=r"gate.per_group: `age` is not a group; groups are \['gender'\]"):
+    with pytest.raises(ValueError, match=r"gate.per_group: `age` is not a group; groups are `gender`"):
         gate.check(["click"], ["gender"])
-    with pytest.raises(
-        ValueError, match=r"gate.per_group.age.fpr_gap_max: `klick` is not a task; tasks are \['click'\]"
-    ):
+    with pytest.raises(ValueError, match=r"gate.per_group.age.fpr_gap_max: `klick` is not a task; tasks are `click`"):
         gate.check(["click"], ["gender", "age"])
     with pytest.raises(ValueError, match="gate.error_difference_max: `klick` is not a task"):
         GateSettings(error_difference_max={"klick": 0.1}).check(["click"], ["gender"])

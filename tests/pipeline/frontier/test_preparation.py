@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.console import new_console
 from pipeline.frontier import preparation
 from pipeline.frontier.preparation import PreparationError
-from pipeline.terminal import console
 
 PYTHON = sys.executable
 
@@ -34,7 +34,7 @@ def prepared(body: str, tmp_path: Path, patch: pytest.MonkeyPatch) -> tuple[Any,
     logs = tmp_path / "logs"
     try:
         return preparation.prepare(
-            Path("mini.yaml"), tmp_path / "data", logs, console(file=out, width=200)
+            Path("mini.yaml"), tmp_path / "data", logs, new_console(file=out, width=200)
         ), out.getvalue()
     except PreparationError as error:
         return error, out.getvalue()

@@ -17,11 +17,11 @@ import pytest
 from components.fairness_report.earlier_runs import frontier_points
 from models.sweep import Trained
 from pipeline.config import RunSettings, load
+from pipeline.console import new_console
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.frontier import command, preparation, run, words
 from pipeline.frontier.grid import Point, points
 from pipeline.places import RUNS_VARIABLE
-from pipeline.terminal import console
 from tests.pipeline.frontier.made import NAMES, curve, figures, run_settings
 
 Outcome = Callable[[Point], Any]
@@ -61,7 +61,7 @@ class World:
         self.patch.setattr(run, "run_cases", trained)
         self.patch.setattr(run, "measuring", lambda *_, **__: measure)
         out = io.StringIO()
-        code = command.run(settings, Path("mini.yaml"), None, console(file=out, width=300))
+        code = command.run(settings, Path("mini.yaml"), None, new_console(file=out, width=300))
         return code, out.getvalue()
 
     @property

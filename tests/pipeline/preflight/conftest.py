@@ -7,9 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import yaml
+
+from pipeline.cli import prepare
+from pipeline.config import ConfigError
+from pipeline.console import new_console
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = "x,c,clicked,spent,sex\n"
@@ -46,12 +51,12 @@ class Written:
         return self.config
 
     def call(
-        self, *, verb: str = "run", inside: tuple[str, ...] = (), **environment: str | None
+        self, *, verb: str = "run", alone: bool = False, inside: tuple[str, ...] = (), **environment: str | None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs the command; a variable that is None is taken out of the environment."""
+        """Runs the command, ``alone`` without the YAML file; a variable that is None is taken out of the environment."""
         given = {"FAIR_RUNS_DIR": str(self.runs), **environment}
         variables = {key: value for key, value in {**os.environ, **given}.items() if value is not None}
-        command = [*inside, sys.executable, "-m", "pipeline.cli", verb, str(self.config)]
+        command = [*inside, sys.executable, "-m", "pipeline.cli", verb, *([] if alone else [str(self.config)])]
         return subprocess.run(
             command,
             cwd=ROOT,
@@ -61,6 +66,12 @@ class Written:
             encoding="utf-8",
             timeout=120,
         )
+
+    def problems(self) -> str:
+        """All that is to be mended, of which a terminal is shown what fits."""
+        with patch.dict(os.environ, FAIR_RUNS_DIR=str(self.runs)), pytest.raises(ConfigError) as refused:
+            prepare(self.config, new_console(), "run")
+        return str(refused.value)
 
     def refused(self, **options: Any) -> str:
         """What the command prints, which must refuse: nothing may have been started."""

@@ -91,7 +91,7 @@ def test_files_and_folders_that_the_settings_name(written: Written) -> None:
     written.content |= {"push": {"directory": "train.csv"}, "report": {"frontier": "nowhere.csv"}}
     written.write()
     (written.folder / "schema.pbtxt").unlink()
-    printed = written.refused()
+    printed = written.problems()
     assert "push.directory: expected a folder that can be written" in printed
     assert "data_schema: expected a file at" in printed and "report.frontier: expected a CSV file at" in printed
 
@@ -135,7 +135,7 @@ def test_names_that_cannot_be_used(written: Written) -> None:
     written.content["groups"][0]["name"] = " "
     written.content["groups"].append({"name": "a\nb", "column": "sex"})
     written.write()
-    printed = written.refused()
+    printed = written.problems()
     assert "tasks[0].name: expected a name of at most 200 bytes" in printed and "Received: 210 bytes" in printed
     assert "groups[0].name: expected a name. Received: ' '" in printed
     assert "groups[1].name: expected a name of signs that can be seen. Received: 'a\\nb'" in printed
@@ -157,7 +157,7 @@ def test_all_columns_that_are_missing_are_named_at_once(written: Written) -> Non
     written.content["evaluation"] = {"cluster": "user", "slices": [["country"]]}
     written.content["log"]["drop_missing"] = ["spend"]
     written.write()
-    printed = written.refused()
+    printed = written.problems()
     assert "5 things to mend" in printed
     assert f"features.inputs[0]: expected column `X` in {written.folder}/test.csv and 2 more files" in printed or (
         f"features.inputs[0]: expected column `X` in {written.folder}/train.csv and 2 more files" in printed

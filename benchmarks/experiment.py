@@ -12,15 +12,15 @@ from rich.console import Console
 import pipeline  # noqa: F401  chooses the Keras 2 API before TensorFlow is imported
 
 # isort: split
-from models.fitting import Report
-from models.sweep import Outcomes, SweepData, read_outcomes
-from pipeline import sample_data
-from pipeline.config import RunSettings, load
+from models.training.fitting import Report
+from models.training.sweep import Outcomes, SweepData, read_outcomes
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.pool import exclusive, run_cases
 from pipeline.frontier import preparation
-from pipeline.places import runs_root
-from pipeline.provenance import source_hash
+from pipeline.running.places import runs_root
+from pipeline.running.provenance import source_hash
+from pipeline.sample import short_videos as sample_data
+from pipeline.settings.config import RunSettings, load
 
 
 class DataSet(NamedTuple):
@@ -100,7 +100,7 @@ def train_cases(
         data.data,
         folder,
         workers=workers or len(os.sched_getaffinity(0)),
-        code=source_hash("models.sweep"),
+        code=source_hash("models.training.sweep"),
         report=report,
     ):
         results[result.name] = result

@@ -15,11 +15,11 @@ import click
 import numpy as np
 
 from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
-from models.settings import FairnessSettings, TrainerSettings
-from pipeline import terminal
-from pipeline.config import RunSettings
+from models.config.settings import FairnessSettings, TrainerSettings
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.figures import measure
+from pipeline.settings.config import RunSettings
+from pipeline.showing import terminal
 
 LOSSES = ("fpr_gap", "correlation", "mmd")
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from models.settings import TrainerSettings
-from models.sweep import Outcomes, Trained
-from models.validation import TaskScores
+from models.config.settings import TrainerSettings
+from models.metrics.task_scores import TaskScores
+from models.training.sweep import Outcomes, Trained
 
 # Scores are float32 probabilities: the nearest to 0 and 1 that a loss can be taken of.
 _EDGE = 1e-7

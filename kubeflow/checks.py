@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple, Optional
 
 from kubeflow.target import ROOT, WRITABLE, Binding, access
-from pipeline.config import ConfigError, RunSettings
-from pipeline.kubeflow_settings import KubeflowSettings
+from pipeline.settings.config import ConfigError, RunSettings
+from pipeline.settings.kubeflow import KubeflowSettings
 
 PROBE_SECONDS = 20
 

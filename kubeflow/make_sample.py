@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import sample_data
-from pipeline.config import load
+from pipeline.sample import short_videos as sample_data
+from pipeline.settings.config import load
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -30,11 +30,11 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner as tfx_runner  
 
 from components.interaction_log_gen.errors import LogError  # noqa: E402
 from kubeflow import checks, limits, spec, target  # noqa: E402
-from pipeline import sample_data  # noqa: E402
-from pipeline.beam import PROCESSES_FROM_BYTES, beam_args, log_bytes  # noqa: E402
-from pipeline.config import ConfigError, RunSettings, load  # noqa: E402
 from pipeline.pipeline import Places, create_pipeline  # noqa: E402
-from pipeline.places import CONFIG_VARIABLE  # noqa: E402
+from pipeline.running.places import CONFIG_VARIABLE  # noqa: E402
+from pipeline.sample import short_videos as sample_data  # noqa: E402
+from pipeline.settings.beam import PROCESSES_FROM_BYTES, beam_args, log_bytes  # noqa: E402
+from pipeline.settings.config import ConfigError, RunSettings, load  # noqa: E402
 
 OUTPUT_VARIABLE = "KUBEFLOW_OUTPUT"
 ENTRY_POINT = ("python", "-m", "kubeflow.entrypoint")

@@ -18,7 +18,7 @@ from tfx.dsl.components.base import base_node
 from tfx.types import artifact
 from tfx.utils import name_utils
 
-from pipeline.kubeflow_settings import KubeflowSettings, PodSettings, TolerationSettings
+from pipeline.settings.kubeflow import KubeflowSettings, PodSettings, TolerationSettings
 
 # A push that is taken from cache pushes nothing: run A, then B, then A again would leave B the newest model.
 NEVER_FROM_CACHE = ("ModelPusher",)

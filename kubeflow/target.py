@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple, Optional
 
-from pipeline.config import ConfigError, RunSettings
 from pipeline.pipeline import Places
+from pipeline.settings.config import ConfigError, RunSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGE_VARIABLE = "KUBEFLOW_IMAGE"

@@ -27,17 +27,22 @@ import click  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.text import Text  # noqa: E402
 
-from pipeline import preflight, run_commands, sample_data, stopping, terminal, text_files  # noqa: E402
-from pipeline.config import ConfigError, RunSettings, load  # noqa: E402
-from pipeline.console import fail, new_console, write_any_text  # noqa: E402
-from pipeline.failures import sentence  # noqa: E402
-from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, new_log, run_folder, runs_root  # noqa: E402
+from pipeline import preflight  # noqa: E402
 from pipeline.preflight.machine import give_home  # noqa: E402
-from pipeline.provenance import ROOT, source_hash  # noqa: E402
-from pipeline.relocation import read_summary  # noqa: E402
-from pipeline.run_commands import UNUSABLE  # noqa: E402
-from pipeline.scratch import ScratchError, scratch_folder  # noqa: E402
-from pipeline.shown_process import run_shown  # noqa: E402
+from pipeline.running import stopping  # noqa: E402
+from pipeline.running.failures import sentence  # noqa: E402
+from pipeline.running.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, new_log, run_folder, runs_root  # noqa: E402
+from pipeline.running.provenance import ROOT, source_hash  # noqa: E402
+from pipeline.running.relocation import read_summary  # noqa: E402
+from pipeline.running.scratch import ScratchError, scratch_folder  # noqa: E402
+from pipeline.running.shown_process import run_shown  # noqa: E402
+from pipeline.sample import short_videos as sample_data  # noqa: E402
+from pipeline.settings import text_files  # noqa: E402
+from pipeline.settings.config import ConfigError, RunSettings, load  # noqa: E402
+from pipeline.showing import commands as run_commands  # noqa: E402
+from pipeline.showing import terminal  # noqa: E402
+from pipeline.showing.commands import UNUSABLE  # noqa: E402
+from pipeline.showing.console import fail, new_console, write_any_text  # noqa: E402
 
 Command = Literal["run", "frontier", "schema"]
 RUNNER = ROOT / "pipeline" / "local_runner.py"
@@ -86,7 +91,7 @@ def _run(config: Path, settings: RunSettings, console: Console) -> None:
 
 def _pushed(settings: RunSettings, folder: RunFolder, start: float) -> str:
     """Whether the run that failed, and began after ``start``, pushed a model before: from ModelPusher's own output."""
-    from pipeline.run_record import pushed_since  # imports ML Metadata
+    from pipeline.running.run_record import pushed_since  # imports ML Metadata
 
     try:
         place = pushed_since(folder.metadata, settings.dataset, start)

@@ -14,20 +14,20 @@ from fairness_indicators.fairness_indicators_metrics import (
 from google.protobuf import wrappers_pb2
 
 from components.batched_evaluation.names import batched_metric
-from components.tradeoff_metrics.accumulator import MODELS
-from components.tradeoff_metrics.bounds import Bound, bounds
+from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.details import load_overall
+from components.tradeoff_metrics.judging.bounds import Bound, bounds
 from components.tradeoff_metrics.names import all_keys, check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings, check_threshold
-from models.features import group_key, label_key, negative_key, weight_key
+from models.formats.features import group_key, label_key, negative_key, weight_key
 
 CANDIDATE, BASELINE = MODELS
 SIGNATURE = "serving_default"
 
 # Used by Evaluator(module_path=…): it hands the metrics the models' decision thresholds.
-EXTRACTOR_MODULE = "components.tradeoff_metrics.extractor"
+EXTRACTOR_MODULE = "components.tradeoff_metrics.counting.extractor"
 
-AUC_MODULE = "components.tradeoff_metrics.rank_auc"
+AUC_MODULE = "components.tradeoff_metrics.figures.rank_auc"
 
 # A task and its decision threshold: a number, or how the trainer fixes it on the validation split.
 TaskThreshold = tuple[str, Union[float, str]]

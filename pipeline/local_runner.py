@@ -30,8 +30,8 @@ os.environ.setdefault(
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 import pipeline  # noqa: E402, F401  chooses the Keras 2 API before TFX imports TensorFlow
-from pipeline import stopping  # noqa: E402
-from pipeline.lifeline import die_with_parent  # noqa: E402
+from pipeline.running import stopping  # noqa: E402
+from pipeline.running.lifeline import die_with_parent  # noqa: E402
 
 if __name__ == "__main__":
     # Before the imports, which take long. A killed command must not leave a run behind that holds the folder.
@@ -42,13 +42,15 @@ if __name__ == "__main__":
 from absl import logging  # noqa: E402
 from tfx import v1 as tfx  # noqa: E402
 
-from pipeline import failures, lost_workers, preflight, recovery, relocation, run_record, sample_data, summary  # noqa: E402
-from pipeline.beam import beam_args, log_bytes  # noqa: E402
-from pipeline.config import ConfigError, RunSettings, load  # noqa: E402
-from pipeline.events import EventWriter, StageHandler  # noqa: E402
+from pipeline import preflight, summary  # noqa: E402
 from pipeline.pipeline import Places, create_pipeline  # noqa: E402
-from pipeline.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, is_held, run_folder  # noqa: E402
-from pipeline.scratch import OWNER_VARIABLE  # noqa: E402
+from pipeline.running import failures, lost_workers, recovery, relocation, run_record  # noqa: E402
+from pipeline.running.events import EventWriter, StageHandler  # noqa: E402
+from pipeline.running.places import CONFIG_VARIABLE, EVENTS_VARIABLE, RunFolder, is_held, run_folder  # noqa: E402
+from pipeline.running.scratch import OWNER_VARIABLE  # noqa: E402
+from pipeline.sample import short_videos as sample_data  # noqa: E402
+from pipeline.settings.beam import beam_args, log_bytes  # noqa: E402
+from pipeline.settings.config import ConfigError, RunSettings, load  # noqa: E402
 
 
 class RunInProgressError(RuntimeError):

@@ -16,11 +16,11 @@ from components.interaction_log_gen.component import InteractionLogGen
 from components.model_pusher.component import ModelPusher
 from components.negative_splitter.component import NegativeSplitter
 from components.schema_import.component import SchemaImport
-from models.preprocessing import PreprocessingSettings
-from models.settings import TrainerSettings
-from pipeline.config import RunSettings
+from models.config.settings import TrainerSettings
+from models.data.preprocessing import PreprocessingSettings
 from pipeline.evaluation import AUC_MODULE, EXTRACTOR_MODULE, build_eval_config
-from pipeline.provenance import source_hash
+from pipeline.running.provenance import source_hash
+from pipeline.settings.config import RunSettings
 
 
 class Places(NamedTuple):
@@ -36,7 +36,7 @@ def _trainer(
     name: str, settings: TrainerSettings, transform: Any, schema: Any, places: Places, found: Optional[Any] = None
 ) -> base_node.BaseNode:
     return tfx.components.Trainer(
-        run_fn="models.trainer.run_fn",
+        run_fn="models.training.trainer.run_fn",
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema,
@@ -45,7 +45,7 @@ def _trainer(
         eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
         custom_config={
             "settings": settings.model_dump_json(),
-            "code": source_hash("models.trainer"),
+            "code": source_hash("models.training.trainer"),
             "checkpoint_root": places.checkpoints,
         },
     ).with_id(name)
@@ -97,12 +97,12 @@ def data_nodes(settings: RunSettings) -> DataNodes:
     transform = tfx.components.Transform(
         examples=examples,
         schema=schema.outputs["schema"],
-        preprocessing_fn="models.preprocessing.preprocessing_fn",
+        preprocessing_fn="models.data.preprocessing.preprocessing_fn",
         splits_config=transform_pb2.SplitsConfig(analyze=["train"], transform=["train", "validation"]),
         custom_config={
             # The baseline's, since its groups stand in the order of their declaration whatever fairness looks at.
             "settings": PreprocessingSettings.of(settings.baseline()).model_dump_json(),
-            "code": source_hash("models.preprocessing"),
+            "code": source_hash("models.data.preprocessing"),
         },
         disable_statistics=True,
         disable_analyzer_cache=True,

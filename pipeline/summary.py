@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from components.fairness_report.executor import PAGE, SUMMARY
-from pipeline.config import RunSettings
 from pipeline.evaluation import check_expected, expected_keys
-from pipeline.places import RunFolder
-from pipeline.relocation import for_file
-from pipeline.run_record import RunRecord
+from pipeline.running.places import RunFolder
+from pipeline.running.relocation import for_file
+from pipeline.running.run_record import RunRecord
+from pipeline.settings.config import RunSettings
 
 
 def write(settings: RunSettings, folder: RunFolder, record: RunRecord, pushed: Optional[Path]) -> dict[str, Any]:

@@ -8,43 +8,23 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-# Package → what of ours it may import, with all below it; of `models` itself the package alone, but for `pipeline`.
+# Package → what of ours it may import beside itself, with all below it; of `models` itself the package alone.
 ALLOWED = {
-    "models.fairness": {"models.fairness", "models.settings", "models.features"},
-    "models.weighting": {"models.weighting", "models.settings_base"},
-    "models.networks": {
-        "models.networks",
-        "models.settings",
-        "models.settings_base",
-        "models.features",
-        "models.names",
-    },
-    "models.robustness": {
-        "models.robustness",
-        "models.networks",
-        "models.settings",
-        "models.settings_base",
-        "models.listing",
-        "models.features",
-    },
-    "components": {
-        "components",
-        "models.settings",
-        "models.features",
-        "models.decision",
-        "models.cuts",
-        "models.texts",
-        "models.listing",
-        "models.strict_json",
-        "models.file_digest",
-        "models.score_bins",
-        "models",
-    },
-    "pipeline": {"pipeline", "components", "models"},
-    "kubeflow": {"kubeflow", "pipeline", "components", "models.settings"},
+    "models.formats": set(),
+    "models.config": {"models.formats"},
+    "models.data": {"models.config", "models.formats"},
+    "models.metrics": {"models.config", "models.data", "models.formats"},
+    "models.networks": {"models.config", "models.formats"},
+    "models.fairness": {"models.config", "models.data", "models.formats", "models.metrics", "models.networks"},
+    "models.weighting": {"models.config", "models.data", "models.metrics"},
+    "models.robustness": {"models.config", "models.data", "models.networks", "models.weighting"},
+    "models.training": {"models"},
+    "components": {"models.config", "models.formats", "models.metrics"},
+    "pipeline": {"components", "models"},
+    "kubeflow": {"pipeline", "components", "models.config"},
 }
 # The only module under models that knows TFX.
-KNOWS_TFX = {"models/trainer.py"}
+KNOWS_TFX = {"models/training/trainer.py"}
 
 
 def imports(path: Path) -> set[str]:
@@ -61,30 +41,25 @@ def sources(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
-@pytest.mark.parametrize(
-    "package",
-    [
-        "models/fairness",
-        "models/weighting",
-        "models/networks",
-        "models/robustness",
-        "components",
-        "pipeline",
-        "kubeflow",
-    ],
-)
+@pytest.mark.parametrize("package", ALLOWED)
 def test_imports_run_one_way(package: str) -> None:
-    rule = ALLOWED[package.replace("/", ".")]
-    assert sources(package)
+    allowed = {package, *ALLOWED[package]}
+    assert sources(package.replace(".", "/"))
     wrong = [
         f"{path.relative_to(ROOT)} imports {name}"
-        for path in sources(package)
+        for path in sources(package.replace(".", "/"))
         for name in imports(path)
         if name.split(".")[0] in ("models", "components", "pipeline", "kubeflow")
-        and not any(name == a or (a != "models" and name.startswith(a + ".")) for a in rule)
-        and not (package == "pipeline" and name.startswith("models"))
+        and name != "models"
+        and not any(name == room or name.startswith(room + ".") for room in allowed)
     ]
     assert not wrong
+
+
+def test_every_file_of_models_has_a_room() -> None:
+    assert [path.name for path in (ROOT / "models").glob("*.py")] == ["__init__.py"]
+    rooms = {path.parent.name for path in (ROOT / "models").glob("*/*.py")}
+    assert {f"models.{room}" for room in rooms} == {package for package in ALLOWED if package.startswith("models.")}
 
 
 def test_models_import_nothing_above_them() -> None:

@@ -28,7 +28,7 @@ from benchmarks.beam.digests import newest, records_digest
 from components.negative_splitter.counts import dump_counts, merge_counts
 from components.negative_splitter.settings import NegativeSplitterSettings
 from components.negative_splitter.shards import SplitShard, list_shards
-from pipeline.config import load
+from pipeline.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
 

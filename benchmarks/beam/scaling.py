@@ -52,9 +52,9 @@ def measure(case: Case, folder: Path) -> dict[str, float]:
     # isort: split
     from tfx import v1 as tfx
 
-    from pipeline.beam import BeamSettings, beam_args
-    from pipeline.config import load
     from pipeline.pipeline import data_nodes
+    from pipeline.settings.beam import BeamSettings, beam_args
+    from pipeline.settings.config import load
 
     settings = load(folder / f"log-{case.rows}" / "dataset.yaml")
     root = folder / f"rows-{case.rows}-workers-{case.workers}"
@@ -152,7 +152,7 @@ def replace_table(path: Path, rows: int, lines: list[str]) -> None:
 
 def make_log(rows: int, folder: Path) -> None:
     """Draws the log with all cores."""
-    command = [sys.executable, "-m", "pipeline.synthetic_log", str(folder / f"log-{rows}"), "--rows", str(rows)]
+    command = [sys.executable, "-m", "pipeline.sample.any_size", str(folder / f"log-{rows}"), "--rows", str(rows)]
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     print(f"log of {rows:,} rows drawn in {time.perf_counter() - started:.1f} s", flush=True)

@@ -21,9 +21,9 @@ from rich.console import Console
 from benchmarks.cost import processes, report
 from benchmarks.cost.entries import Entry, entries
 from benchmarks.experiment import experiment_folder
-from pipeline import terminal
 from pipeline.experiments.pool import exclusive
-from pipeline.provenance import ROOT, source_hash
+from pipeline.running.provenance import ROOT, source_hash
+from pipeline.showing import terminal
 
 
 class Size(NamedTuple):
@@ -41,7 +41,7 @@ SIZES = {"minimum": Size(15, 20, (2, 3, 6), "10 minutes"), "full": Size(40, 50, 
 def _code() -> str:
     """Hash of the models' code, which the steps run, and of this experiment's."""
     own = "".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in ("entries.py", "steps.py"))
-    return source_hash("models.sweep", "models.training_run") + f"-{_short(own)}"
+    return source_hash("models.training.sweep", "models.training.run") + f"-{_short(own)}"
 
 
 def _short(text: str) -> str:

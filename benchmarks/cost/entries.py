@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from models.settings import FairnessSettings, ModelSettings, TrainingSettings
+from models.config.settings import FairnessSettings, ModelSettings, TrainingSettings
 
 GRADIENT_WEIGHTINGS = ("gradnorm", "mgda", "imtl", "pcgrad", "excess_risk")
 WEIGHTINGS = ("uncertainty", "dwa", "group_dro", *GRADIENT_WEIGHTINGS)

@@ -16,17 +16,17 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.cost.entries import Entry, baseline
-from models.fairness_terms import FairnessTerms
+from models.config.robustness import JTT, GroupDROSettings, RegularisedMTL
+from models.config.settings import FeatureSettings, ModelTask, TrainingSettings
+from models.fairness.terms import FairnessTerms
 from models.networks.base import MultiTaskNetwork
 from models.networks.registry import build_network
-from models.optimizers import make_optimizer
-from models.robust_objective import JustTrainTwice, Regularised, RobustObjective, WorstCells
+from models.robustness.objective import JustTrainTwice, Regularised, RobustObjective, WorstCells
 from models.robustness.regularised import build_reconstruction
-from models.robustness.settings import JTT, GroupDROSettings, RegularisedMTL
-from models.settings import FeatureSettings, ModelTask, TrainingSettings
-from models.task_weighting import make_weighting
-from models.training import MultiTaskModel
-from models.training_run import prepare_process
+from models.training.optimizers import make_optimizer
+from models.training.run import prepare_process
+from models.training.step import MultiTaskModel
+from models.training.task_weighting import make_weighting
 
 NUMERIC, CATEGORICAL, VOCABULARY = 4, 4, 1000
 ROWS = 1024
@@ -101,7 +101,7 @@ class Stepper:
 
 
 def make_model(entry: Entry) -> MultiTaskModel:
-    """The compiled model of a method, as ``models.stages`` makes it."""
+    """The compiled model of a method, as ``models.training.stages`` makes it."""
     tasks = [ModelTask(name=f"task_{index}") for index in range(entry.tasks)]
     names = [task.name for task in tasks]
     network = _network(entry, names, seed=1)

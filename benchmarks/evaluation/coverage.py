@@ -18,9 +18,9 @@ from typing import Optional
 import numpy as np
 from scipy import stats
 
-from components.tradeoff_metrics.accumulator import BASELINE, BLOCKS, CANDIDATE, GroupAccumulator
-from components.tradeoff_metrics.statistics import Estimate, TradeoffStatistics
-from components.tradeoff_metrics.worst import worst_of
+from components.tradeoff_metrics.counting.accumulator import BASELINE, BLOCKS, CANDIDATE, GroupAccumulator
+from components.tradeoff_metrics.figures.statistics import Estimate, TradeoffStatistics
+from components.tradeoff_metrics.figures.worst import worst_of
 
 TASKS = ("a", "b")
 MARKS = ("<!-- coverage -->", "<!-- end of coverage -->")

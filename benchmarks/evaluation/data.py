@@ -15,10 +15,10 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tfx_bsl.coders import example_coder
 
-from components.tradeoff_metrics.accumulator import MODELS
+from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
-from models.decision import DECISION_FILE
-from models.features import group_key, label_key, negative_key, weight_key
+from models.formats.features import group_key, label_key, negative_key, weight_key
+from models.metrics.decision import DECISION_FILE
 from pipeline.evaluation import build_eval_config
 
 SEGMENT = "segment"

@@ -22,8 +22,8 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from google.protobuf import json_format
 
-from components.tradeoff_metrics.extractor import custom_extractors
-from pipeline.run_record import RunRecord, latest
+from components.tradeoff_metrics.counting.extractor import custom_extractors
+from pipeline.running.run_record import RunRecord, latest
 
 # Part → the functions (end of file name, name) whose cumulative time it is. Parts do not overlap.
 PARTS = {

@@ -25,7 +25,7 @@ import tensorflow_model_analysis as tfma
 
 from benchmarks.evaluation.compare import largest_difference, values
 from benchmarks.evaluation.data import Shape, save_models, write_examples
-from components.tradeoff_metrics.extractor import custom_extractors
+from components.tradeoff_metrics.counting.extractor import custom_extractors
 
 ROOT = Path(__file__).resolve().parents[2]
 STOCK, OURS = "stock", "ours"

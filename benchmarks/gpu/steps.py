@@ -45,11 +45,11 @@ def make_model(precision: str) -> Any:
     """An MMoE with MTA-F losses, 20 numbers and 10 embedded ids."""
     import tf_keras as keras
 
-    from models.fairness_terms import FairnessTerms
+    from models.config.settings import FairnessSettings, FeatureSettings, ModelSettings, ModelTask, TrainingSettings
+    from models.fairness.terms import FairnessTerms
     from models.networks.registry import build_network
-    from models.optimizers import make_optimizer
-    from models.settings import FairnessSettings, FeatureSettings, ModelSettings, ModelTask, TrainingSettings
-    from models.training import MultiTaskModel
+    from models.training.optimizers import make_optimizer
+    from models.training.step import MultiTaskModel
 
     keras.mixed_precision.set_global_policy(precision)
     numeric = [{"type": "numeric", "name": f"n{i}"} for i in range(NUMERIC)]

@@ -14,7 +14,7 @@ import click
 
 from benchmarks.mtaf.grid import Size
 from benchmarks.mtaf.parts import PARTS
-from pipeline import terminal
+from pipeline.showing import terminal
 
 HERE = Path(__file__).resolve().parent
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Literal, NamedTuple, Optional
 
-from models.settings import PerTask, TrainerSettings
-from pipeline.config import RunSettings
+from models.config.settings import PerTask, TrainerSettings
 from pipeline.experiments.cases import Case
+from pipeline.settings.config import RunSettings
 
 Size = Literal["minimum", "full"]
 LOSSES = ("fpr_gap", "correlation", "mmd")

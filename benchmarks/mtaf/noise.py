@@ -14,12 +14,12 @@ from rich.console import Console
 from benchmarks.mtaf import results
 from benchmarks.mtaf.grid import LOSSES, NONE, Setting, Size
 from benchmarks.mtaf.parts import PARTS
+from models.config.settings import FairnessSettings
 from models.fairness.base import FairnessLoss
 from models.fairness.registry import build_fairness_loss
-from models.features import UNKNOWN_GROUP
-from models.fitting import Report
-from models.settings import FairnessSettings
-from models.sweep import Outcomes
+from models.formats.features import UNKNOWN_GROUP
+from models.training.fitting import Report
+from models.training.sweep import Outcomes
 
 BATCH_SIZES = (128, 512, 1024, 4096)
 ROWS = ("all negatives", "task-specific")

@@ -10,7 +10,7 @@ from typing import Any, Optional
 import pandas as pd
 
 from benchmarks.mtaf.grid import SINGLE, Setting
-from models.sweep import Outcomes
+from models.training.sweep import Outcomes
 from pipeline.experiments.cases import CaseResult
 from pipeline.experiments.figures import Thresholds, measure
 

@@ -13,11 +13,11 @@ from rich.console import Console
 from benchmarks.experiment import DataSet, experiment_folder, open_data
 from benchmarks.mtaf import results
 from benchmarks.mtaf.grid import Part, Setting, Size
-from models.fitting import Report
-from pipeline.config import RunSettings, load
+from models.training.fitting import Report
 from pipeline.experiments.cases import Case, CaseResult, CaseStore, data_digest
 from pipeline.experiments.pool import run_cases
-from pipeline.provenance import source_hash
+from pipeline.running.provenance import source_hash
+from pipeline.settings.config import RunSettings, load
 
 SETTINGS = Path(__file__).resolve().parents[1] / "settings"
 _ORDER = ("", "correlation", "mmd", "fpr_gap")
@@ -83,7 +83,7 @@ def train(
 
     Loss by loss, after the models that all others are compared with: what time is left for can then be compared.
     """
-    folder, code = experiment_folder("mtaf") / part.data, source_hash("models.sweep")
+    folder, code = experiment_folder("mtaf") / part.data, source_hash("models.training.sweep")
     store = CaseStore(folder / "cases", data_digest(data.data), code)
     found = {case.name: result for _, _, case in planned if (result := store.load(case)) is not None}
     for loss in sorted({setting.loss for setting, _, _ in planned}, key=_ORDER.index):

@@ -21,7 +21,7 @@ from benchmarks.experiment import DataSet, experiment_folder, open_data, train_c
 from benchmarks.robustness import cases, report, rows
 from benchmarks.robustness.spurious import GROUP, WORLDS, bayes_errors
 from benchmarks.robustness.worlds import open_draw
-from pipeline import terminal
+from pipeline.showing import terminal
 
 
 class Size(NamedTuple):

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models.settings import FairnessSettings, ModelSettings, TrainerSettings
-from pipeline.config import RunSettings
+from models.config.settings import FairnessSettings, ModelSettings, TrainerSettings
 from pipeline.experiments.cases import Case
+from pipeline.settings.config import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 ERM = "ERM"

@@ -10,7 +10,7 @@ import pandas as pd
 
 from benchmarks.robustness.cases import ERM, Run
 from benchmarks.tables import MeanInterval, mean_interval
-from models.sweep import Outcomes, Trained
+from models.training.sweep import Outcomes, Trained
 from pipeline.experiments.cases import CaseResult
 from pipeline.experiments.figures import measure
 

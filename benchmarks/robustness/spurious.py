@@ -31,7 +31,7 @@ import numpy as np
 import yaml
 from pydantic import Field
 
-from models.settings import Settings
+from models.config.settings import Settings
 
 TASK = "label"
 GROUP = "attribute"
@@ -201,8 +201,8 @@ def main(folder: Path, seed: int, world: str, agreement: float, schema: bool) ->
     if schema:
         from google.protobuf import text_format
 
-        from pipeline.config import load
-        from pipeline.draft_schema import draft
+        from pipeline.schema.draft import draft
+        from pipeline.settings.config import load
 
         (folder / "schema.pbtxt").write_text(text_format.MessageToString(draft(load(path))), encoding="utf-8")
     click.echo(f"wrote {path}; " + ", ".join(f"{rule} {error:.3f}" for rule, error in bayes_errors(settings).items()))

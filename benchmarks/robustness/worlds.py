@@ -10,7 +10,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from benchmarks.experiment import DataSet, experiment_folder, open_data
 from benchmarks.robustness.spurious import GROUP, TASK, WORLDS, SpuriousSettings, write
-from models.features import group_key, label_key, negative_key, weight_key
+from models.formats.features import group_key, label_key, negative_key, weight_key
 
 
 def dataset_name(world: str, draw: int) -> str:

@@ -20,8 +20,8 @@ from benchmarks.experiment import DataSet, experiment_folder, open_data, train_c
 from benchmarks.sharing import cases, report
 from benchmarks.sharing.rows import by_model, rows
 from benchmarks.tables import merge_rows, read_rows
-from pipeline import terminal
 from pipeline.experiments.cases import CaseResult
+from pipeline.showing import terminal
 
 
 class Size(NamedTuple):

@@ -12,7 +12,7 @@ from benchmarks.quality import qualities
 from benchmarks.sharing.cases import STL, Run
 from benchmarks.sharing.transfer import error_difference
 from benchmarks.tables import mean_interval
-from models.sweep import Outcomes, Trained
+from models.training.sweep import Outcomes, Trained
 from pipeline.experiments.cases import CaseResult
 
 Seeds = dict[int, Trained]

@@ -9,7 +9,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from scipy import stats
 
-from models.sweep import Outcomes, Trained
+from models.training.sweep import Outcomes, Trained
 
 
 class Difference(NamedTuple):

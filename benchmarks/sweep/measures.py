@@ -14,8 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from models.settings import TrainerSettings
-from models.sweep import SweepData
+from models.config.settings import TrainerSettings
+from models.training.sweep import SweepData
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -54,7 +54,7 @@ def _cpu_seconds() -> float:
 
 def job(data: SweepData, settings: TrainerSettings) -> list[Seconds]:
     """The Trainer's child process: reads, trains, saves the model."""
-    from models.training_job import TrainingJob
+    from models.training.job import TrainingJob
 
     found = []
     for seed in range(1, 1 + _REPEATS):
@@ -85,7 +85,7 @@ def _train_child(path: Path) -> None:
             str(min(os.sched_getaffinity(0))),
             sys.executable,
             "-m",
-            "models.train_child",
+            "models.training.child",
             str(path),
         ]
         # The training ends when its input does: the open pipe says that this process is still there.
@@ -97,7 +97,7 @@ def _train_child(path: Path) -> None:
 
 def sweep(data: SweepData, settings: TrainerSettings) -> list[Seconds]:
     """A sweep: the first training reads and compiles, the second of another family compiles, the rest do neither."""
-    from models.sweep import Sweep
+    from models.training.sweep import Sweep
 
     found: list[Seconds] = []
 
@@ -116,14 +116,14 @@ def _models(data: SweepData, settings: TrainerSettings, count: int, loss: str) -
     """Compiled models of different seeds and λ, and a dataset of the batches of many epochs."""
     import tensorflow_transform as tft
 
-    from models.cached_source import CachedSource
-    from models.input_pipeline import train_batches
+    from models.data.cached_source import CachedSource
+    from models.data.input_pipeline import train_batches
+    from models.data.preprocessing import vocabulary_sizes
     from models.networks.registry import build_network
-    from models.optimizers import make_optimizer
-    from models.preprocessing import vocabulary_sizes
-    from models.sweep import Sweep
-    from models.training import MultiTaskModel
-    from models.training_run import training_data
+    from models.training.optimizers import make_optimizer
+    from models.training.run import training_data
+    from models.training.step import MultiTaskModel
+    from models.training.sweep import Sweep
 
     transform = tft.TFTransformOutput(data.transform_dir)
     swept = Sweep(data)

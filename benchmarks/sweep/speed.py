@@ -21,9 +21,9 @@ import click
 from benchmarks.experiment import open_data
 from benchmarks.sweep.measures import MEASURES, ROOT, Seconds, epoch_steps
 from benchmarks.tables import markdown, replace_between_marks
-from models.settings import TrainerSettings
-from models.sweep import SweepData
-from pipeline import terminal
+from models.config.settings import TrainerSettings
+from models.training.sweep import SweepData
+from pipeline.showing import terminal
 
 README = Path(__file__).with_name("README.md")
 CONFIG = ROOT / "benchmarks" / "settings" / "mtaf_adult.yaml"
@@ -49,7 +49,7 @@ def measure(data: SweepData, settings: TrainerSettings, *what: Any) -> list[Seco
 
 def child(request: str) -> None:
     """One measurement; prints JSON."""
-    from models.training_run import prepare_process
+    from models.training.run import prepare_process
 
     data, settings, kind, *options = json.loads(request)
     prepare_process(1, "float32", threads=1)

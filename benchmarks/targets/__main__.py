@@ -20,7 +20,7 @@ from benchmarks.mtaf.parts import PARTS
 from benchmarks.tables import merge_rows, read_rows
 from benchmarks.targets import cases, report
 from benchmarks.targets.rows import rows
-from pipeline import terminal
+from pipeline.showing import terminal
 
 HERE = Path(__file__).resolve().parent
 SEEDS = {"minimum": 5, "full": 10}

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Optional
 
 from benchmarks.mtaf.grid import NONE, SINGLE, Setting, trainer
-from models.settings import TrainerSettings
-from pipeline.config import RunSettings
+from models.config.settings import TrainerSettings
 from pipeline.experiments.cases import Case, CaseResult
+from pipeline.settings.config import RunSettings
 
 
 class Source(NamedTuple):

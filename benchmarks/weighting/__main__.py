@@ -19,8 +19,8 @@ from rich.console import Console
 from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
 from benchmarks.tables import merge_rows, read_rows
 from benchmarks.weighting import cases, report, rows
-from pipeline import terminal
 from pipeline.experiments.cases import CaseResult
+from pipeline.showing import terminal
 
 
 class Size(NamedTuple):

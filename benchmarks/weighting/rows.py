@@ -11,7 +11,7 @@ import pandas as pd
 from benchmarks.quality import qualities
 from benchmarks.tables import MeanInterval, mean_interval
 from benchmarks.weighting.cases import STL, UNIFORM, Run
-from models.sweep import Outcomes, Trained
+from models.training.sweep import Outcomes, Trained
 from pipeline.experiments.cases import CaseResult
 
 FIGURES = ["error", "auc", "loss"]

@@ -8,7 +8,7 @@ from tfx.components.evaluator import executor as tfx_evaluator
 from tfx.types import Artifact, artifact_utils, standard_component_specs
 from tfx.utils import path_utils
 
-from models.file_digest import JUDGED, folder_digest
+from models.formats.file_digest import JUDGED, folder_digest
 
 
 class Executor(tfx_evaluator.Executor):

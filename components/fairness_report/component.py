@@ -10,8 +10,8 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import component_spec, standard_artifacts
 
 from components.fairness_report import executor
-from components.fairness_report.earlier_runs import REPORT_TYPE
-from components.fairness_report.page import assets_hash
+from components.fairness_report.rendering import assets_hash
+from components.fairness_report.sections.earlier_runs import REPORT_TYPE
 from components.fairness_report.settings import ReportSettings
 from components.negative_splitter.component import NegativeCounts
 

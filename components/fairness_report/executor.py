@@ -14,14 +14,14 @@ from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
 
 from components.fairness_report import figures
-from components.fairness_report.earlier_runs import earlier_summaries, frontier_points
 from components.fairness_report.inputs import RunInputs, read_inputs
 from components.fairness_report.model_card import model_card, render_model_card
-from components.fairness_report.page import render_page
 from components.fairness_report.page_data import page_data
+from components.fairness_report.rendering import render_page
+from components.fairness_report.sections.earlier_runs import earlier_summaries, frontier_points
 from components.fairness_report.settings import ReportSettings
 from components.fairness_report.summary import compose, evaluation_warnings
-from models import strict_json
+from models.formats import strict_json
 
 PAGE, SUMMARY = "index.html", "summary.json"
 

@@ -17,9 +17,9 @@ from tfx.types import artifact_utils
 
 from components.anomaly_gate.executor import describe
 from components.fairness_report.settings import ReportSettings
-from components.tradeoff_metrics.accumulator import MODELS
+from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.details import decode_details, load_overall
-from components.tradeoff_metrics.gate import Verdict, verdict
+from components.tradeoff_metrics.judging.gate import Verdict, verdict
 from components.tradeoff_metrics.names import DETAILS, MetricName, suffix
 
 CANDIDATE, BASELINE = MODELS

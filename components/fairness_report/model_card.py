@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Optional
 
 from components.fairness_report.inputs import CANDIDATE, RunInputs
-from components.fairness_report.page import environment
+from components.fairness_report.rendering import environment
+from components.fairness_report.sections.training import fairness_text
 from components.fairness_report.settings import ModelCardSettings
-from components.fairness_report.training_section import fairness_text
-from models.listing import MOST_LISTED, listed
-from models.settings import Settings
+from models.config.settings import Settings
+from models.formats.listing import MOST_LISTED, listed
 
 SCHEMA_VERSION = "0.0.2"
 _RATES = {"fpr": "false positive rate", "tpr": "true positive rate", "error": "error", "auc": "AUC"}

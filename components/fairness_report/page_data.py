@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Optional
 
-from components.fairness_report.data_section import dataset_data
-from components.fairness_report.histograms import histogram_data
 from components.fairness_report.inputs import CANDIDATE, RunInputs
-from components.fairness_report.rates_section import rates_data
-from components.fairness_report.tfma_section import tfma_data
-from components.fairness_report.tradeoff_section import tradeoff_data
-from components.fairness_report.training_section import training_data
-from components.fairness_report.verdict_section import verdict_data
+from components.fairness_report.sections.data import dataset_data
+from components.fairness_report.sections.histograms import histogram_data
+from components.fairness_report.sections.rates import rates_data
+from components.fairness_report.sections.tfma import tfma_data
+from components.fairness_report.sections.tradeoff import tradeoff_data
+from components.fairness_report.sections.training import training_data
+from components.fairness_report.sections.verdict import verdict_data
 
 _TOTALS = ("error", "auc")
 

@@ -7,7 +7,7 @@ from typing import Any, Optional
 from pydantic import Field, model_validator
 
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
-from models.settings import FeatureSettings, ModelTask, Settings
+from models.config.settings import FeatureSettings, ModelTask, Settings
 
 
 class Owner(Settings):

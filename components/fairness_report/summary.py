@@ -22,12 +22,12 @@ import math
 from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
-from components.fairness_report.sentences import bound_sentence, plain
-from components.tradeoff_metrics.accumulator import MODELS
-from components.tradeoff_metrics.bounds import BoundResult
-from components.tradeoff_metrics.evidence import left_out_sentences, lone_rows_sentence
-from components.tradeoff_metrics.transfer import harmed
-from components.tradeoff_metrics.worst import METRICS
+from components.fairness_report.words.sentences import bound_sentence, plain
+from components.tradeoff_metrics.counting.accumulator import MODELS
+from components.tradeoff_metrics.figures.transfer import harmed
+from components.tradeoff_metrics.figures.worst import METRICS
+from components.tradeoff_metrics.judging.bounds import BoundResult
+from components.tradeoff_metrics.judging.evidence import left_out_sentences, lone_rows_sentence
 
 CANDIDATE, BASELINE = MODELS
 WHO = {"baseline": BASELINE, "model": CANDIDATE}

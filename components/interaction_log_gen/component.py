@@ -10,7 +10,7 @@ from tfx.types import Channel, standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.interaction_log_gen.executor import Executor
-from components.interaction_log_gen.fingerprint import fingerprint as files_fingerprint
+from components.interaction_log_gen.reading.fingerprint import fingerprint as files_fingerprint
 from components.interaction_log_gen.settings import InteractionLogGenSettings
 
 

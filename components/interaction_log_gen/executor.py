@@ -15,11 +15,13 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
 from tfx.types import Artifact, artifact_utils
 
-from components.interaction_log_gen import columns, files, join, notices
-from components.interaction_log_gen.counts import check_splits, row_counts
+from components.interaction_log_gen.reading import files
+from components.interaction_log_gen.rows import columns, join
+from components.interaction_log_gen.rows.counts import check_splits, row_counts
+from components.interaction_log_gen.rows.transforms import METRICS, write_examples
 from components.interaction_log_gen.settings import InteractionLogGenSettings
-from components.interaction_log_gen.transforms import METRICS, write_examples
-from models.features import SPLITS
+from components.interaction_log_gen.values import notices
+from models.formats.features import SPLITS
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):

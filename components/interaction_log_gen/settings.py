@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Optional, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from components.interaction_log_gen import times
-from models.settings import Settings
+from components.interaction_log_gen.values import times
+from models.config.settings import Settings
 
 Split = Literal["train", "validation", "test"]
 ColumnKind = Literal["number", "string", "strings"]
@@ -164,8 +164,8 @@ class InteractionLogGenSettings(Settings):
     """All that InteractionLogGen depends on.
 
     ``columns`` are written, in the given kind, and no others. ``cuts`` are the numbers that rules and buckets compare a
-    column's values with (``models/cuts.py``): examples hold 32-bit floats, which are rounded so that no comparison changes.
-    Columns of ``log1p`` hold numbers above −1, the only ones that log(1 + x) is a number of.
+    column's values with (``models/formats/cuts.py``): examples hold 32-bit floats, which are rounded so that no comparison
+    changes. Columns of ``log1p`` hold numbers above −1, the only ones that log(1 + x) is a number of.
     """
 
     log: LogSettings

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils, standard_component_specs
 
 from components.model_pusher import remote_push
 from components.model_pusher.push import push
-from models.file_digest import JUDGED
+from models.formats.file_digest import JUDGED
 
 
 class Executor(tfx_pusher.Executor):

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Optional, Union
 
-from models.file_digest import folder_digest
+from models.formats.file_digest import folder_digest
 
 # No server takes them for a version, which is a number.
 _ASIDE = ".pushing-"
@@ -40,7 +40,7 @@ def push(model: Path, directory: Path, digest: Optional[str] = None) -> Path:
     Args:
       model: The folder that was judged.
       directory: The serving directory. Several runs may push there; each waits for the one before it.
-      digest: Of what was judged (``models/file_digest.py``); None where nobody took one.
+      digest: Of what was judged (``models/formats/file_digest.py``); None where nobody took one.
 
     Raises:
       FileNotFoundError: ``model`` holds no ``saved_model.pb``.

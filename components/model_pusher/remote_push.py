@@ -31,7 +31,7 @@ def push(model: str, directory: str, digest: Optional[str] = None) -> str:
     Args:
       model: The folder that was judged.
       directory: The serving directory.
-      digest: Of what was judged (``models/file_digest.py``); None where nobody took one.
+      digest: Of what was judged (``models/formats/file_digest.py``); None where nobody took one.
 
     Raises:
       FileNotFoundError: ``model`` holds no ``saved_model.pb``.

@@ -14,8 +14,8 @@ from components.negative_splitter.groups import GroupValues, group_values
 from components.negative_splitter.negatives import TaskRules, label_matrix, negative_kinds
 from components.negative_splitter.settings import NegativeSplitterSettings
 from components.negative_splitter.uses import column_kinds, number_cuts
-from models.cuts import NO_CUTS, Cuts
-from models.features import (
+from models.formats.cuts import NO_CUTS, Cuts
+from models.formats.features import (
     NOT_A_NEGATIVE,
     SHARED_NEGATIVE,
     group_key,
@@ -23,7 +23,7 @@ from models.features import (
     negative_key,
     weight_key,
 )
-from models.listing import listed
+from models.formats.listing import listed
 
 
 class BatchSplitter:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from models.cuts import NO_CUTS, Cuts
+from models.formats.cuts import NO_CUTS, Cuts
 
 ColumnKind = Literal["number", "string"]
 Values = Union[np.ndarray, pa.LargeBinaryArray]

@@ -10,7 +10,7 @@ import numpy as np
 
 from components.negative_splitter.columns import Column
 from components.negative_splitter.groups import GroupValues
-from models.features import SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
+from models.formats.features import SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
 
 # What a row is for a task; every row is in one cell.
 UNLABELLED, POSITIVE, SHARED, SPECIFIC, UNDETERMINED = range(5)

@@ -18,7 +18,7 @@ from components.negative_splitter import report
 from components.negative_splitter.counts import Counts, counts_to_json, dump_counts, load_counts, merge_counts
 from components.negative_splitter.settings import NegativeSplitterSettings
 from components.negative_splitter.shards import Shard, SplitShard, columns_in, list_shards
-from models import strict_json
+from models.formats import strict_json
 
 COUNTS_FILE = "counts.json"
 INPUT_KEY = "input_examples"

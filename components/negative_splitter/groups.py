@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from components.negative_splitter.columns import Column
 from components.negative_splitter.settings import GroupSettings
-from models.features import UNKNOWN_GROUP
-from models.listing import listed
+from models.formats.features import UNKNOWN_GROUP
+from models.formats.listing import listed
 
 CROSS_SEPARATOR = " x "
 

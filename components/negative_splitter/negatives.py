@@ -11,7 +11,7 @@ import numpy as np
 from components.negative_splitter.columns import Column
 from components.negative_splitter.rules import Rule
 from components.negative_splitter.settings import TaskLabelSettings
-from models.features import NOT_A_NEGATIVE, SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
+from models.formats.features import NOT_A_NEGATIVE, SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
 
 UNKNOWN_LABEL = -1
 
@@ -101,7 +101,7 @@ def negative_kinds(labels: np.ndarray, rule: Literal["all_others_positive", "any
         rule: Which negatives are specific.
 
     Returns:
-        int8 [rows, tasks] of the constants in ``models.features``. With one task all negatives are undetermined.
+        int8 [rows, tasks] of the constants in ``models.formats.features``. With one task all negatives are undetermined.
     """
     known = labels != UNKNOWN_LABEL
     positive = labels == 1

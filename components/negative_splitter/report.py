@@ -8,8 +8,8 @@ from typing import Any
 
 from components.negative_splitter.counts import Counts, SplitCounts
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
-from models.features import UNKNOWN_GROUP
-from models.listing import listed, quoted
+from models.formats.features import UNKNOWN_GROUP
+from models.formats.listing import listed, quoted
 
 TRAIN, TEST = "train", "test"
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from components.negative_splitter.columns import ColumnKind, Values
-from models.cuts import NO_CUTS, Cuts
-from models.texts import whole_number
+from models.formats.cuts import NO_CUTS, Cuts
+from models.formats.texts import whole_number
 
 RULE_FORMS = '`> 0`, `>= 4`, `< 3.5`, `<= 2`, `== 1`, `== ">50K"`, `!= "none"`, `in [1, 2]`, `in ["a", "b"]`'
 
@@ -29,7 +29,7 @@ class Rule:
     """A test of one value, such as ``>= 4`` or ``in ["like", "love"]``.
 
     Examples hold numbers as float32, so literals are compared in the floats that stand for them: ``== 0.1`` matches a
-    stored 0.1, which float64 would not, and ``== 100000001`` no other whole number (``models/cuts.py``).
+    stored 0.1, which float64 would not, and ``== 100000001`` no other whole number (``models/formats/cuts.py``).
 
     Attributes:
         text: The rule as it was written.

@@ -7,10 +7,10 @@ from typing import Literal, Optional, Union
 
 from pydantic import Field, field_validator, model_validator
 
-from models.features import UNKNOWN_GROUP
-from models.listing import quoted
-from models.settings import Settings
-from models.texts import whole_number
+from models.config.settings import Settings
+from models.formats.features import UNKNOWN_GROUP
+from models.formats.listing import quoted
+from models.formats.texts import whole_number
 
 Value = Union[bool, int, float, str]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from components.negative_splitter.columns import ColumnKind
 from components.negative_splitter.negatives import TaskRules
 from components.negative_splitter.settings import NegativeSplitterSettings
-from models.cuts import Number
+from models.formats.cuts import Number
 
 Use = tuple[str, ColumnKind, str]
 

@@ -24,7 +24,7 @@ from typing import Any, Optional
 import tensorflow_model_analysis as tfma
 
 from components.tradeoff_metrics.names import DETAILS, MetricName
-from models.listing import quoted
+from models.formats.listing import quoted
 
 MetricValue = Any
 

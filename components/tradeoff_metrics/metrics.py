@@ -16,10 +16,10 @@ from tensorflow_model_analysis.metrics import metric_types
 from tensorflow_model_analysis.proto import config_pb2
 from tensorflow_model_analysis.utils import model_util
 
+from components.tradeoff_metrics.counting.rows import RowPreprocessor, TradeoffRows
 from components.tradeoff_metrics.names import DETAILS, MetricName, all_keys, check_names, interval_names, suffix
-from components.tradeoff_metrics.rows import RowPreprocessor, TradeoffRows
 from components.tradeoff_metrics.summary import summarise
-from models import strict_json
+from models.formats import strict_json
 
 
 class TradeoffCombiner(beam.CombineFn):

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
-from models.listing import quoted
-from models.texts import inert_line
+from models.formats.listing import quoted
+from models.formats.texts import inert_line
 
 ENDS = ("lower", "upper")
 

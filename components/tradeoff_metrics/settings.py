@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from typing_extensions import Self
 
 from components.tradeoff_metrics.names import check_names
-from models.listing import quoted
-from models.settings import PerTask, Settings
+from models.config.settings import PerTask, Settings
+from models.formats.listing import quoted
 
 
 class EvaluationSettings(Settings):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any, Optional
 
-from components.tradeoff_metrics.accumulator import BASELINE, CANDIDATE, MODELS, GroupAccumulator
-from components.tradeoff_metrics.auc import AUCs
-from components.tradeoff_metrics.group_aucs import owner
+from components.tradeoff_metrics.counting.accumulator import BASELINE, CANDIDATE, MODELS, GroupAccumulator
+from components.tradeoff_metrics.counting.shown_histogram import shown_scores
+from components.tradeoff_metrics.figures.auc import AUCs
+from components.tradeoff_metrics.figures.group_aucs import owner
+from components.tradeoff_metrics.figures.statistics import Estimate, Kind, TradeoffStatistics
+from components.tradeoff_metrics.figures.transfer import delta_p, negative_transfer_count
+from components.tradeoff_metrics.figures.worst import METRICS, Worst, worst_of
 from components.tradeoff_metrics.names import MetricName
-from components.tradeoff_metrics.shown_histogram import shown_scores
-from components.tradeoff_metrics.statistics import Estimate, Kind, TradeoffStatistics
-from components.tradeoff_metrics.transfer import delta_p, negative_transfer_count
-from components.tradeoff_metrics.worst import METRICS, Worst, worst_of
-from models.features import UNKNOWN_GROUP
+from models.formats.features import UNKNOWN_GROUP
 
 RATE_KINDS: tuple[Kind, ...] = ("fpr", "tpr", "error")
 GAP_KINDS: tuple[Kind, ...] = ("fpr", "tpr")

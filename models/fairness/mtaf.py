@@ -19,8 +19,8 @@ from typing import Any, Optional, Protocol
 
 import tensorflow as tf
 
+from models.data.row_sets import RowSets, row_sets
 from models.fairness.base import FairnessLoss
-from models.fairness.rows import RowSets, row_sets
 
 MODES = ("none", "vanilla", "mtaf", "mtaf_difference")
 EMPTY_SPECIFIC = ("none", "all_negatives")
@@ -53,7 +53,7 @@ class FairnessBatch:
       logits: Task → [n], ``network.heads`` of ``shared``; read by ``vanilla`` only.
       labels: Task → float [n], 0 or 1; 0 where unknown.
       weights: Task → float [n], 1 where the label is known, else 0.
-      kinds: Task → int [n], kinds of negatives (``models.features``).
+      kinds: Task → int [n], kinds of negatives (``models.formats.features``).
       group: int [n], −1 where a row belongs to no group.
     """
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Optional
 
+from models.config.settings import FairnessSettings
 from models.fairness.base import FairnessLoss
 from models.fairness.correlation import CorrelationLoss
 from models.fairness.fpr_gap import FPRGapLoss
 from models.fairness.laplace_mmd import LaplaceMMDLoss
 from models.fairness.mmd import MMDLoss
-from models.settings import FairnessSettings
 
 Builder = Callable[[FairnessSettings, int, Optional[float]], FairnessLoss]
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
+from models.config.settings import FeatureSettings, ModelSettings, NumericFeature
 from models.networks.layers import derived_seed, layer_name
-from models.settings import FeatureSettings, ModelSettings, NumericFeature
 
 
 def check_vocabulary_sizes(features: FeatureSettings, vocabulary_sizes: Mapping[str, int]) -> None:

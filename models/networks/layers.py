@@ -9,7 +9,7 @@ from typing import Any, Optional
 import tensorflow as tf
 import tf_keras as keras
 
-from models.names import safe_name
+from models.formats.names import safe_name
 
 # One more than the largest seed: Keras initialisers and stateless ops take seeds below 2**31.
 _SEED_SPAN = 2**31 - 1

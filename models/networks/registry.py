@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from models.config.settings import FeatureSettings, ModelSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec
 from models.networks.cross_stitch import CrossStitch
 from models.networks.dsmtl import Dsmtl
@@ -11,7 +12,6 @@ from models.networks.mmoe import MMoE
 from models.networks.ple import Cgc, Ple
 from models.networks.shared_bottom import SharedBottom
 from models.networks.single_task import SingleTask
-from models.settings import FeatureSettings, ModelSettings
 
 NETWORKS: dict[str, type[MultiTaskNetwork]] = {}
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from models.config.settings import CategoricalFeature, FeatureSettings, ModelSettings, NumericFeature
 from models.networks.encoder import FeatureEncoder, check_vocabulary_sizes
 from models.networks.layers import DenseStack
-from models.settings import CategoricalFeature, FeatureSettings, ModelSettings, NumericFeature
 
 
 @dataclasses.dataclass(frozen=True)

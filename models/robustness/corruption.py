@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import tensorflow as tf
 
-from models.settings import Feature, FeatureSettings, NumericFeature
+from models.config.settings import Feature, FeatureSettings, NumericFeature
 
 _CELLS, _ROWS = 1, 2
 

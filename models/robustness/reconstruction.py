@@ -9,11 +9,11 @@ from typing import Any
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.robustness import RegularisedMTL
+from models.config.settings import FeatureSettings, NumericFeature
 from models.networks.encoder import check_vocabulary_sizes
 from models.networks.layers import glorot, layer_name
 from models.robustness.corruption import corrupt, is_unscaled
-from models.robustness.settings import RegularisedMTL
-from models.settings import FeatureSettings, NumericFeature
 
 # Standard deviations. The square of a count's far tail would outweigh all other cells of a batch.
 _LARGEST = 5.0

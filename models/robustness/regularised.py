@@ -7,11 +7,11 @@ from typing import Any, Optional
 
 import tensorflow as tf
 
+from models.config.robustness import RegularisedMTL
 from models.networks.base import MultiTaskNetwork
 from models.networks.layers import derived_seed
 from models.robustness.reconstruction import Reconstruction, Reduce, alone
 from models.robustness.representation import representation, representation_width
-from models.robustness.settings import RegularisedMTL
 
 _CORRUPTION = derived_seed(0, "reconstruction/corruption")
 _DROPOUT = derived_seed(0, "reconstruction/dropout")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from models.config.weighting import WeightingSettings
 from models.weighting.base import Weighting
 from models.weighting.constant import Constant
 from models.weighting.dwa import DynamicWeightAverage
@@ -14,7 +15,6 @@ from models.weighting.group_dro import TaskDRO
 from models.weighting.imtl import IMTL
 from models.weighting.mgda import MGDA
 from models.weighting.pcgrad import PCGrad
-from models.weighting.settings import WeightingSettings
 from models.weighting.shares import uniform
 from models.weighting.uncertainty import Uncertainty
 

@@ -14,9 +14,9 @@ from typing import Any, Optional
 import numpy as np
 import tensorflow as tf
 
-from models.checkpointing import checkpoint_key
-from models.settings import TrainerSettings
-from models.sweep import SweepData, Trained
+from models.config.settings import TrainerSettings
+from models.training.checkpointing import checkpoint_key
+from models.training.sweep import SweepData, Trained
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=,+-]{0,199}")
 _CHUNK = 1 << 20

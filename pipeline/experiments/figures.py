@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from components.tradeoff_metrics.accumulator import BLOCKS, GroupAccumulator
-from components.tradeoff_metrics.rows import blocks_of
+from components.tradeoff_metrics.counting.accumulator import BLOCKS, GroupAccumulator
+from components.tradeoff_metrics.counting.rows import blocks_of
 from components.tradeoff_metrics.summary import summarise
-from models.decision import decide
-from models.sweep import Outcomes, Trained
+from models.metrics.decision import decide
+from models.training.sweep import Outcomes, Trained
 from pipeline.experiments.cases import CaseResult
 
 _BATCH = 8192

@@ -17,9 +17,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
-from models.compiled_models import step_family
-from models.fitting import Report
-from models.sweep import SweepData
+from models.training.compiled_models import step_family
+from models.training.fitting import Report
+from models.training.sweep import SweepData
 from pipeline.experiments.cases import Case, CaseResult, CaseStore, data_digest
 
 ROOT = Path(__file__).resolve().parents[2]

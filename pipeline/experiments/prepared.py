@@ -9,11 +9,11 @@ import pipeline  # noqa: F401  chooses the Keras 2 API before TFX imports Tensor
 # isort: split
 from tfx import v1 as tfx
 
-from models.sweep import SweepData
-from pipeline.config import RunSettings
+from models.training.sweep import SweepData
 from pipeline.pipeline import data_nodes
-from pipeline.relocation import relocate
-from pipeline.run_record import latest
+from pipeline.running.relocation import relocate
+from pipeline.running.run_record import latest
+from pipeline.settings.config import RunSettings
 
 
 def prepare(settings: RunSettings, folder: Path) -> SweepData:

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from pipeline.lifeline import die_with_parent
-from pipeline.stopping import end_by_default
+from pipeline.running.lifeline import die_with_parent
+from pipeline.running.stopping import end_by_default
 
 
 def main(path: str) -> None:
@@ -25,7 +25,7 @@ def main(path: str) -> None:
     os.dup2(2, 1)
     print(f"worker {os.getpid()}", file=sys.stderr)
     work = json.loads(Path(path).read_text(encoding="utf-8"))
-    from models.training_run import prepare_process
+    from models.training.run import prepare_process
 
     prepare_process(1, "float32", threads=1)
     serve(work, sys.stdin, answers)
@@ -39,8 +39,8 @@ def serve(work: dict[str, Any], asked: TextIO, answers: TextIO) -> None:
       asked: Names, a line each.
       answers: Takes the names back.
     """
-    from models.settings import TrainerSettings
-    from models.sweep import Sweep, SweepData
+    from models.config.settings import TrainerSettings
+    from models.training.sweep import Sweep, SweepData
     from pipeline.experiments.cases import Case, CaseStore
 
     sweep = Sweep(SweepData(**work["data"]), report=lambda line: print(line, file=sys.stderr))

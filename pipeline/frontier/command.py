@@ -7,12 +7,12 @@ from typing import Optional
 
 from rich.console import Console
 
-from pipeline.config import RunSettings
-from pipeline.console import fail
 from pipeline.experiments.pool import ExperimentInProgressError
 from pipeline.frontier.preparation import PreparationError
 from pipeline.frontier.run import run_frontier
-from pipeline.run_commands import UNUSABLE
+from pipeline.settings.config import RunSettings
+from pipeline.showing.commands import UNUSABLE
+from pipeline.showing.console import fail
 
 # Exit code: the data could not be prepared, or no setting has a place on a frontier.
 FAILED = 1

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from pipeline.config import RunSettings
 from pipeline.frontier.grid import Point
 from pipeline.frontier.table import TRAINED
 from pipeline.frontier.tradeoff import FIGURES, Tradeoff, name_of
+from pipeline.settings.config import RunSettings
 
 # Blocks of the run that would change the point, or that it has no use for.
 _DROPPED = ("frontier", "tune")

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from models.combinations import check_combination
-from models.settings import FairnessSettings, PerTask, TrainerSettings
-from models.weighting.settings import WeightingSettings
-from pipeline.config import RunSettings
+from models.config.combinations import check_combination
+from models.config.settings import FairnessSettings, PerTask, TrainerSettings
+from models.config.weighting import WeightingSettings
 from pipeline.frontier.settings import Loss, Mode
+from pipeline.settings.config import RunSettings
 
 BASELINE = "single-task"
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline import stopping
-from pipeline.events import EventWriter, StageHandler
-from pipeline.places import EVENTS_VARIABLE, new_log
-from pipeline.provenance import ROOT
-from pipeline.shown_process import run_shown
+from pipeline.running import stopping
+from pipeline.running.events import EventWriter, StageHandler
+from pipeline.running.places import EVENTS_VARIABLE, new_log
+from pipeline.running.provenance import ROOT
+from pipeline.running.shown_process import run_shown
 
 
 class PreparationError(RuntimeError):
@@ -66,9 +66,9 @@ def main(config: str, folder: str, result: str) -> None:
     # isort: split
     from absl import logging
 
-    from pipeline.config import load
     from pipeline.experiments.prepared import prepare as run_nodes
-    from pipeline.failures import sentence
+    from pipeline.running.failures import sentence
+    from pipeline.settings.config import load
 
     path = os.environ.get(EVENTS_VARIABLE)
     events = EventWriter(Path(path) if path else None)

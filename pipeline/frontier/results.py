@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline.config import RunSettings
 from pipeline.frontier import configs, plots, table, words
 from pipeline.frontier.grid import Point
 from pipeline.frontier.tradeoff import Tradeoff, as_json
+from pipeline.settings.config import RunSettings
 
 # Points of the frontiers, which the report of a run draws.
 _POINTS = "frontier.csv"

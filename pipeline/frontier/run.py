@@ -15,9 +15,8 @@ from rich.text import Text
 import pipeline  # noqa: F401  chooses the Keras 2 API before TensorFlow is imported
 
 # isort: split
-from components.tradeoff_metrics.evidence import lone_rows_sentence
-from models.sweep import SweepData, read_outcomes
-from pipeline.config import RunSettings
+from components.tradeoff_metrics.judging.evidence import lone_rows_sentence
+from models.training.sweep import SweepData, read_outcomes
 from pipeline.experiments.cases import Case
 from pipeline.experiments.figures import measure
 from pipeline.experiments.pool import CaseResult, exclusive, run_cases
@@ -25,8 +24,9 @@ from pipeline.frontier import preparation, results, show, table
 from pipeline.frontier.grid import Point, points
 from pipeline.frontier.table import FAILED, REFUSED, TRAINED, Figures
 from pipeline.frontier.tradeoff import Tradeoff, tradeoff
-from pipeline.places import run_folder
-from pipeline.provenance import source_hash
+from pipeline.running.places import run_folder
+from pipeline.running.provenance import source_hash
+from pipeline.settings.config import RunSettings
 
 Measure = Callable[[CaseResult, CaseResult], Figures]
 
@@ -152,7 +152,7 @@ def _run(run: RunSettings, config: Path, workers: Optional[int], console: Consol
         data,
         where.cases,
         workers=workers or cores,
-        code=source_hash("models.sweep"),
+        code=source_hash("models.training.sweep"),
         report=lambda text: console.print(f"  {text}"),
     ):
         rows.add(result)

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal, Optional, Union, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.settings import FairnessSettings, ModelSettings
-from models.settings_base import Settings
-from models.weighting.settings import WeightingSettings
+from models.config.base import Settings
+from models.config.settings import FairnessSettings, ModelSettings
+from models.config.weighting import WeightingSettings
 
 Mode = Literal["none", "vanilla", "mtaf", "mtaf_difference"]
 Loss = Literal["fpr_gap", "correlation", "mmd"]

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config import ConfigError, RunSettings
-from pipeline.places import RunFolder
 from pipeline.preflight import folders, log_columns, machine, names, schema_columns
+from pipeline.running.places import RunFolder
+from pipeline.settings.config import ConfigError, RunSettings
 
 _MOST_PROBLEMS = 5
 

@@ -7,20 +7,22 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from components.interaction_log_gen import columns, files, reading
-from components.interaction_log_gen.columns import Need, Plan
-from components.interaction_log_gen.conversion import Converter, Place
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.notices import Notices
+from components.interaction_log_gen.reading import batches as reading
+from components.interaction_log_gen.reading import files
+from components.interaction_log_gen.rows import columns
+from components.interaction_log_gen.rows.columns import Need, Plan
 from components.interaction_log_gen.settings import (
     InteractionLogGenSettings,
     ReadSettings,
     SourceSettings,
     TimeSplit,
 )
-from models.features import SPLITS
-from models.listing import listed
-from pipeline.config import RunSettings
+from components.interaction_log_gen.values.conversion import Converter, Place
+from components.interaction_log_gen.values.notices import Notices
+from models.formats.features import SPLITS
+from models.formats.listing import listed
+from pipeline.settings.config import RunSettings
 
 ROWS = 10_000
 # Of each source; a log has as many files as days.
@@ -125,7 +127,7 @@ def _check_times(read: _Read, gen: InteractionLogGenSettings, source: SourceSett
         return
     import numpy as np
 
-    from components.interaction_log_gen import splitting
+    from components.interaction_log_gen.rows import splitting
 
     times = read.columns[Need(source.split.column, "raw")]
     complete = np.ones(len(times), bool)

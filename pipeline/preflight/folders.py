@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import metadata_file, scratch
-from pipeline.config import RunSettings
-from pipeline.places import RUNS_VARIABLE, RunFolder, is_held
-from pipeline.shortages import LEAST_FREE_BYTES
+from pipeline.running import metadata_file, scratch
+from pipeline.running.places import RUNS_VARIABLE, RunFolder, is_held
+from pipeline.running.shortages import LEAST_FREE_BYTES
+from pipeline.settings.config import RunSettings
 
 # TFX, Beam and TensorFlow look for their own files by patterns that begin with the folder, and escape nothing.
 PATTERN_SIGNS = "*?[]\\"

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Optional
 
-from components.interaction_log_gen import columns, files, reading
-from components.interaction_log_gen.columns import Plan
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.files import MatchedFile
+from components.interaction_log_gen.reading import batches as reading
+from components.interaction_log_gen.reading import files
+from components.interaction_log_gen.reading.files import MatchedFile
+from components.interaction_log_gen.rows import columns
+from components.interaction_log_gen.rows.columns import Plan
 from components.interaction_log_gen.settings import (
     HashSplit,
     InteractionLogGenSettings,
@@ -18,8 +20,8 @@ from components.interaction_log_gen.settings import (
     ReadSettings,
     TimeSplit,
 )
-from pipeline.config import RunSettings
 from pipeline.preflight import first_rows, remote_places
+from pipeline.settings.config import RunSettings
 
 # Of a log elsewhere, so many files a source are looked at.
 MOST_REMOTE_FILES = 5

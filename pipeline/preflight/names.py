@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from pipeline.config import RunSettings
+from pipeline.settings.config import RunSettings
 
 # In bytes. A file name has 255, and prefixes, marks and endings come to it.
 LONGEST_NAME = 200

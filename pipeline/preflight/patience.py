@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Optional
 
-from components.interaction_log_gen import remote
 from components.interaction_log_gen.errors import LogError
+from components.interaction_log_gen.reading import remote
 
 LONGEST_S = 30.0
 # Where a library swallowed the first word, it gets another one.

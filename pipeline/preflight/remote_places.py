@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from components.interaction_log_gen import files, remote
 from components.interaction_log_gen.errors import LogError
-from pipeline.config import RunSettings
+from components.interaction_log_gen.reading import files, remote
 from pipeline.preflight import patience
+from pipeline.settings.config import RunSettings
 
 
 class _Place(NamedTuple):

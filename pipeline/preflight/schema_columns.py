@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config import RunSettings
 from pipeline.schema import columns
 from pipeline.schema.file import SchemaError, read
+from pipeline.settings.config import RunSettings
 
 
 def unreadable(settings: RunSettings, config: Path) -> Iterator[str]:

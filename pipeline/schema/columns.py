@@ -14,8 +14,8 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 
 from components.negative_splitter.groups import CROSS_SEPARATOR, band_labels, cross_part
 from components.negative_splitter.settings import GroupSettings
-from models.features import UNKNOWN_GROUP, group_key, label_key, negative_key, weight_key
-from pipeline.config import RunSettings
+from models.formats.features import UNKNOWN_GROUP, group_key, label_key, negative_key, weight_key
+from pipeline.settings.config import RunSettings
 
 # TFDV looks for no column whose feature is in one of these stages.
 _NOT_LOOKED_FOR = {

@@ -10,16 +10,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.config import ConfigError, RunSettings
-from pipeline.console import fail
-from pipeline.places import EVENTS_VARIABLE, new_log, run_folder
-from pipeline.provenance import ROOT
-from pipeline.run_commands import UNUSABLE
+from pipeline.running.places import EVENTS_VARIABLE, new_log, run_folder
+from pipeline.running.provenance import ROOT
+from pipeline.running.shown_process import run_shown
+from pipeline.running.stopping import Stopped
 from pipeline.schema.columns import renamed_groups
 from pipeline.schema.file import SchemaError, SchemaFile, parse, read
 from pipeline.schema.merging import merge
-from pipeline.shown_process import run_shown
-from pipeline.stopping import Stopped
+from pipeline.settings.config import ConfigError, RunSettings
+from pipeline.showing.commands import UNUSABLE
+from pipeline.showing.console import fail
 
 FAILED = 1
 
@@ -116,7 +116,7 @@ def _drafted(config: Path, log: Path, console: Console) -> SchemaFile:
         CUDA_VISIBLE_DEVICES="",
         **{EVENTS_VARIABLE: str(events)},
     )
-    command = [sys.executable, "-m", "pipeline.draft_schema", str(config.resolve()), str(result)]
+    command = [sys.executable, "-m", "pipeline.schema.draft", str(config.resolve()), str(result)]
     failed = run_shown(command, environment, events, log, console)
     if failed is not None:
         raise DraftError(failed)

@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from pipeline.schema.text import Field, fields, line_of
-from pipeline.text_files import read_utf8
+from pipeline.settings.text_files import read_utf8
 
 _LONGEST = 200
 

@@ -13,8 +13,8 @@ from tfx.dsl.io import fileio
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils
 
-from models.settings import TrainerSettings
-from pipeline.provenance import source_hash
+from models.config.settings import TrainerSettings
+from pipeline.running.provenance import source_hash
 from pipeline.tuner.search import table
 from pipeline.tuner.settings import TuneSettings
 

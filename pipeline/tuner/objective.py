@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Optional
 
-from models.sweep import Trained
+from models.training.sweep import Trained
 
 # Added to the score of a trial that misses the bound: more than any ARE of a model worth having.
 _MISSED = 1000.0

@@ -16,12 +16,12 @@ from absl import logging
 from tfx.components.trainer.fn_args_utils import FnArgs
 from tfx.v1.components import TunerFnResult
 
-from models.hyperparameters import Value, with_values
-from models.settings import FairnessSettings, TrainerSettings
-from models.sweep import SweepData, Trained
-from pipeline.events import PROGRESS
+from models.config.hyperparameters import Value, with_values
+from models.config.settings import FairnessSettings, TrainerSettings
+from models.training.sweep import SweepData, Trained
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.pool import run_cases
+from pipeline.running.events import PROGRESS
 from pipeline.tuner.objective import Tradeoff, tradeoff, why_undefined
 from pipeline.tuner.settings import RangeSettings, TuneSettings
 

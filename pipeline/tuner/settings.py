@@ -6,7 +6,7 @@ from typing import Literal, Optional
 
 from pydantic import Field, model_validator
 
-from models.settings import Settings, TrainerSettings
+from models.config.settings import Settings, TrainerSettings
 
 
 class RangeSettings(Settings):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.settings import (
+from models.config.settings import (
     FairnessSettings,
     FeatureSettings,
     ModelSettings,
@@ -14,7 +14,7 @@ from models.settings import (
     TrainerSettings,
     TrainingSettings,
 )
-from models.sweep import Outcomes, Trained
+from models.training.sweep import Outcomes, Trained
 
 
 def settings(tasks: Sequence[str], **changes) -> TrainerSettings:

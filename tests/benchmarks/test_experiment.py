@@ -80,4 +80,4 @@ def test_results_come_by_name_and_what_comes_is_told_of(monkeypatch, prepared, t
     assert told == [["stored", "one"], ["stored", "one", "fails", "two"]]
     assert said == ["failed: fails: boom"]
     assert given["args"] == (data.data, tmp_path) and given["workers"] == 1
-    assert given["code"] == experiment.source_hash("models.sweep")
+    assert given["code"] == experiment.source_hash("models.training.sweep")

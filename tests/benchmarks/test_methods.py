@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks.experiment import DataSet
 from benchmarks.methods import case_name, cases, measure_all, table
-from models.sweep import Outcomes, SweepData, Trained
-from pipeline.config import load
+from models.training.sweep import Outcomes, SweepData, Trained
 from pipeline.experiments.cases import CaseResult
+from pipeline.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
 STRENGTHS = {"fpr_gap": (0.5,), "correlation": (1.0, 2.0), "mmd": ()}

@@ -14,9 +14,9 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from benchmarks.robustness import __main__ as command
 from benchmarks.robustness import cases, report, rows, worlds
 from benchmarks.robustness.spurious import WORLDS, SpuriousSettings
-from models.combinations import check_combination
-from pipeline.config import load
+from models.config.combinations import check_combination
 from pipeline.experiments.cases import Case, CaseResult
+from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
 SMALL = SpuriousSettings(train=40, validation=20, test=20, core=2, spurious=1)

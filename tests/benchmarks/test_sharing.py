@@ -18,9 +18,9 @@ from benchmarks.sharing import cases, report
 from benchmarks.sharing.rows import delta_p, rows
 from benchmarks.sharing.transfer import Difference, error_difference
 from benchmarks.tables import read_rows
-from models.combinations import check_combination
-from pipeline.config import load
+from models.config.combinations import check_combination
 from pipeline.experiments.cases import CaseResult
+from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
 

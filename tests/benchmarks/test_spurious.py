@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.robustness import spurious
 from benchmarks.robustness.spurious import SpuriousSettings, bayes_errors, generate, log_odds, splits, write
-from pipeline.config import load
+from pipeline.settings.config import load
 
 SMALL = SpuriousSettings(train=200, validation=100, test=120, core=3, spurious=2)
 

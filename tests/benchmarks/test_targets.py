@@ -20,8 +20,8 @@ from benchmarks.mtaf.parts import PARTS
 from benchmarks.targets import __main__ as command
 from benchmarks.targets import cases, report
 from benchmarks.targets.rows import rows
-from models.combinations import check_combination
-from models.sweep import SweepData
+from models.config.combinations import check_combination
+from models.training.sweep import SweepData
 from pipeline.experiments.cases import CaseResult
 from tests.benchmarks import made_up
 from tests.benchmarks.mtaf import made_up_tables as tables

@@ -12,9 +12,9 @@ from benchmarks.experiment import DataSet
 from benchmarks.tables import read_rows
 from benchmarks.weighting import __main__ as command
 from benchmarks.weighting import cases, report, rows
-from models.combinations import check_combination
-from pipeline.config import load
+from models.config.combinations import check_combination
 from pipeline.experiments.cases import CaseResult
+from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
 FIRST = {method: candidates[0] for method, candidates in cases.METHODS.items()}

@@ -19,12 +19,12 @@ from tensorflow_model_analysis import constants
 from tfx_bsl.coders import example_coder
 
 from components.batched_evaluation.extractors import BatchRowsFn
-from components.interaction_log_gen import columns, sampling
+from components.interaction_log_gen.rows import columns, sampling
+from components.interaction_log_gen.rows.transforms import write_examples
 from components.interaction_log_gen.settings import InteractionLogGenSettings, LogSettings
-from components.interaction_log_gen.transforms import write_examples
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings, TaskLabelSettings
 from components.negative_splitter.shards import Shard, SplitShard
-from models.features import SPLITS
+from models.formats.features import SPLITS
 
 PAGE = 4096
 SETTINGS = NegativeSplitterSettings(

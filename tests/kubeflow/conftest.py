@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from kubeflow import runner, target
-from pipeline.config import RunSettings
+from pipeline.settings.config import RunSettings
 from tests.pipeline.conftest import make_small_run
 
 IMAGE = "registry.example.org/fair:1"

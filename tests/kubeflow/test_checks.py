@@ -13,7 +13,7 @@ import yaml
 
 from kubeflow import checks, target
 from kubeflow.target import IMAGE_VARIABLE, ROOT_VARIABLE, TARGET_VARIABLE, Binding
-from pipeline.config import ConfigError, RunSettings, load
+from pipeline.settings.config import ConfigError, RunSettings, load
 
 ROOT = Path(__file__).resolve().parents[2]
 NODES = ["InteractionLogGen", "Candidate", "Baseline", "Evaluator"]

@@ -126,7 +126,7 @@ def test_the_guides_paths_and_commands_exist() -> None:
 def test_the_guides_settings_are_accepted() -> None:
     import yaml
 
-    from pipeline.kubeflow_settings import KubeflowSettings
+    from pipeline.settings.kubeflow import KubeflowSettings
 
     blocks = [
         yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", README.read_text(encoding="utf-8"), re.S)

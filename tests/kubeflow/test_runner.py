@@ -18,7 +18,7 @@ from kfp.pipeline_spec import pipeline_spec_pb2
 
 from kubeflow import limits, runner, submit, target
 from kubeflow.target import IMAGE_VARIABLE, ROOT_VARIABLE, TARGET_VARIABLE
-from pipeline.places import CONFIG_VARIABLE
+from pipeline.running.places import CONFIG_VARIABLE
 from tests.kubeflow.conftest import IMAGE, ROOT, Compiled, small_config
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,7 @@ from tfx import v1 as tfx
 
 from components.anomaly_gate.component import AnomalyGate
 from kubeflow import spec
-from pipeline.kubeflow_settings import KubeflowSettings
+from pipeline.settings.kubeflow import KubeflowSettings
 
 GPU = {"accelerator": {"type": "nvidia.com/gpu", "count": 2}}
 EVERYTHING = {

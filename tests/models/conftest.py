@@ -16,10 +16,10 @@ import tensorflow_transform.beam as tft_beam
 from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
 
 import models  # noqa: F401  before TensorFlow
-from models.features import group_key, label_key, negative_key, weight_key
-from models.input_pipeline import ExampleSource
-from models.preprocessing import PreprocessingSettings, preprocessing_fn
-from models.settings import TrainerSettings
+from models.config.settings import TrainerSettings
+from models.data.input_pipeline import ExampleSource
+from models.data.preprocessing import PreprocessingSettings, preprocessing_fn
+from models.formats.features import group_key, label_key, negative_key, weight_key
 
 # Not in alphabetical order, so that an output that is taken by position shows.
 TASKS = ("like", "click", "buy")

@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from models.sweep import SweepData
+from models.training.sweep import SweepData
 
 
 def feature(value: Any) -> tf.train.Feature:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from pipeline.relocation import read_summary
+from pipeline.running.relocation import read_summary
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
-from models.preprocessing import PreprocessingSettings
-from pipeline.config import RunSettings, load
-from pipeline.run_record import open_store
+from models.data.preprocessing import PreprocessingSettings
+from pipeline.running.run_record import open_store
+from pipeline.settings.config import RunSettings, load
 
 ROOT = Path(__file__).resolve().parents[2]
 STATES = {

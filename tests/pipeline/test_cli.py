@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline import sample_data
-from pipeline.config import load
+from pipeline.sample import short_videos as sample_data
+from pipeline.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
 

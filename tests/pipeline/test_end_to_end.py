@@ -13,11 +13,11 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 
 from components.model_pusher.push import versions
-from models.features import group_key, label_key, weight_key
+from models.formats.features import group_key, label_key, weight_key
 from pipeline import local_runner, pipeline
-from pipeline.places import RUNS_VARIABLE
-from pipeline.provenance import source_hash
-from pipeline.run_record import latest
+from pipeline.running.places import RUNS_VARIABLE
+from pipeline.running.provenance import source_hash
+from pipeline.running.run_record import latest
 
 TASKS = ("click", "long_view", "like")
 ALL = {

@@ -24,11 +24,11 @@ from tfx import v1 as tfx
 from benchmarks.beam.digests import compare_stage
 from benchmarks.evaluation.compare import largest_difference, values
 from benchmarks.evaluation.data import Shape, save_models, write_examples
-from components.tradeoff_metrics.extractor import custom_extractors
-from pipeline.beam import BeamSettings, beam_args
-from pipeline.config import RunSettings, load
+from components.tradeoff_metrics.counting.extractor import custom_extractors
 from pipeline.pipeline import data_nodes
-from pipeline.synthetic_log import generate, settings_for
+from pipeline.sample.any_size import generate, settings_for
+from pipeline.settings.beam import BeamSettings, beam_args
+from pipeline.settings.config import RunSettings, load
 
 ROOT = Path(__file__).resolve().parents[2]
 # Nodes of the pipeline in their order, up to NegativeSplitter and up to Transform.

@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from components.tradeoff_metrics.extractor import custom_extractors
+from components.tradeoff_metrics.counting.extractor import custom_extractors
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from pipeline.evaluation import build_eval_config, fairness_indicator_key
 from tests.pipeline.recorded import sample_settings, summary

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from pipeline import summary
-from pipeline.config import load
-from pipeline.places import RunFolder
-from pipeline.run_record import Node, Output, RunRecord
+from pipeline.running.places import RunFolder
+from pipeline.running.run_record import Node, Output, RunRecord
+from pipeline.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORTED = {"dataset": "sample", "run": "of the report", "blessed": True, "pushed": "/old/1", "arfg": {"value": 0.5}}

@@ -7,8 +7,8 @@ import pytest
 from benchmarks.mtaf.grid import LOSSES, MODES, NONE, SINGLE, SINGLE_FAIR, Part, Setting, frontier, on_network, trainer
 from benchmarks.mtaf.parts import PARTS, RELEASED
 from benchmarks.mtaf.running import settings_of
-from models.combinations import check_combination
-from models.compiled_models import step_family
+from models.config.combinations import check_combination
+from models.training.compiled_models import step_family
 
 SIZES = ("minimum", "full")
 

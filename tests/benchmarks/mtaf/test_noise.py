@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from benchmarks.mtaf import noise
+from models.config.settings import FairnessSettings
 from models.fairness.registry import build_fairness_loss
-from models.settings import FairnessSettings
 from tests.benchmarks import made_up
 
 LABELS = [[0, 1], [0, 0], [1, 0], [1, 1], [0, 1]]

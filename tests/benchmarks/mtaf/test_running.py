@@ -15,9 +15,9 @@ from benchmarks.mtaf import __main__ as command
 from benchmarks.mtaf import report, results, running
 from benchmarks.mtaf.grid import NONE, SINGLE, Part, Setting
 from benchmarks.mtaf.parts import PARTS
-from models.sweep import SweepData
-from pipeline.config import load
+from models.training.sweep import SweepData
 from pipeline.experiments.cases import CaseResult
+from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
 SETTINGS = (
@@ -110,7 +110,7 @@ def test_trainings_that_are_stored_are_taken_as_they_are(monkeypatch, data, trai
     planned = list(PART.cases(data.run, "minimum"))
     digest = running.data_digest(data.data)
     folder = running.experiment_folder("mtaf") / PART.data / "cases"
-    store = running.CaseStore(folder, digest, running.source_hash("models.sweep"))
+    store = running.CaseStore(folder, digest, running.source_hash("models.training.sweep"))
     _, _, first = planned[0]
     trained = made_up.trained(TASKS, np.zeros([40, 2]))
     store.save(CaseResult(first.name, first.settings, trained=trained))

@@ -10,7 +10,7 @@ import tensorflow_model_analysis as tfma
 from apache_beam.options.pipeline_options import PipelineOptions
 from tensorflow_model_analysis.proto import metrics_for_slice_pb2
 
-from components.tradeoff_metrics.extractor import custom_extractors
+from components.tradeoff_metrics.counting.extractor import custom_extractors
 
 TASKS = ["like", "click"]
 MODELS = ["candidate", "baseline"]

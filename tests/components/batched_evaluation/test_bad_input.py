@@ -7,7 +7,7 @@ import pytest
 from components.batched_evaluation import slices
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from pipeline.evaluation import build_eval_config
-from pipeline.failures import sentence
+from pipeline.running.failures import sentence
 
 TASKS = [("like", 0.6), ("click", "base_rate")]
 

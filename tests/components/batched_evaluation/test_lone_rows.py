@@ -5,13 +5,13 @@ import re
 import numpy as np
 import pytest
 
-from components.tradeoff_metrics.accumulator import BLOCKS, GroupAccumulator
+from components.tradeoff_metrics.counting.accumulator import BLOCKS, GroupAccumulator
+from components.tradeoff_metrics.counting.rows import blocks_of
 from components.tradeoff_metrics.details import decode_details
-from components.tradeoff_metrics.rows import blocks_of
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from components.tradeoff_metrics.summary import summarise
 from pipeline.evaluation import build_eval_config
-from pipeline.failures import sentence
+from pipeline.running.failures import sentence
 
 TASKS, GROUPS = ["like", "click"], ["gender", "age"]
 THRESHOLDS = np.array([[0.6, 0.4]] * 2)

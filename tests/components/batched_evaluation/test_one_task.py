@@ -9,7 +9,7 @@ import tensorflow_model_analysis as tfma
 from sklearn.metrics import roc_auc_score
 
 from components.batched_evaluation.outputs import STAGE, named_outputs, named_outputs_extractor
-from components.tradeoff_metrics.extractor import custom_extractors
+from components.tradeoff_metrics.counting.extractor import custom_extractors
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from pipeline.evaluation import build_eval_config
 

@@ -16,11 +16,11 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 from components.fairness_report.executor import write_report
 from components.fairness_report.inputs import RunInputs
 from components.fairness_report.settings import ReportSettings
-from components.tradeoff_metrics import gate
-from components.tradeoff_metrics.accumulator import MODELS, GroupAccumulator
+from components.tradeoff_metrics.counting.accumulator import MODELS, GroupAccumulator
+from components.tradeoff_metrics.judging import gate
 from components.tradeoff_metrics.names import suffix
 from components.tradeoff_metrics.summary import summarise
-from models.features import group_key
+from models.formats.features import group_key
 from tests.browser import Browser, started
 
 SPLITS = ("train", "validation", "test")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from selenium.webdriver.common.keys import Keys
 
-from components.fairness_report import page
+from components.fairness_report import rendering as page
 from components.fairness_report.summary import compose
 
 SECTIONS = ["verdict", "rates", "tradeoff", "components", "training", "data", "reading"]

@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from components.fairness_report.data_section import dataset_data
-from components.fairness_report.histograms import histogram_data
 from components.fairness_report.page_data import page_data
-from components.fairness_report.rates_section import rates_data, short
-from components.fairness_report.sentences import plain
+from components.fairness_report.sections.data import dataset_data
+from components.fairness_report.sections.histograms import histogram_data
+from components.fairness_report.sections.rates import rates_data, short
+from components.fairness_report.sections.tfma import tfma_data
+from components.fairness_report.sections.tradeoff import tradeoff_data
+from components.fairness_report.sections.training import fairness_text, sharing_notes, training_data
+from components.fairness_report.sections.verdict import transfer, verdict_data, widened_gaps
 from components.fairness_report.summary import compose
-from components.fairness_report.tfma_section import tfma_data
-from components.fairness_report.tradeoff_section import tradeoff_data
-from components.fairness_report.training_section import fairness_text, sharing_notes, training_data
-from components.fairness_report.verdict_section import transfer, verdict_data, widened_gaps
-from components.tradeoff_metrics.worst import METRICS
+from components.fairness_report.words.sentences import plain
+from components.tradeoff_metrics.figures.worst import METRICS
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from components.interaction_log_gen import columns, files, join, reading, rows
-from components.interaction_log_gen.notices import Notices
+from components.interaction_log_gen.reading import batches as reading
+from components.interaction_log_gen.reading import files
+from components.interaction_log_gen.rows import batches as rows
+from components.interaction_log_gen.rows import columns, join
 from components.interaction_log_gen.settings import InteractionLogGenSettings
-from models.features import SPLITS
+from components.interaction_log_gen.values.notices import Notices
+from models.formats.features import SPLITS
 
 
 def log_settings(root: Path, written: Mapping[str, str], **settings: Any) -> InteractionLogGenSettings:

@@ -8,7 +8,7 @@ import pytest
 
 from components.interaction_log_gen.errors import LogError
 from components.interaction_log_gen.settings import InteractionLogGenSettings
-from models.features import SPLITS
+from models.formats.features import SPLITS
 
 _SCHEMA = """
 feature { name: "age" type: FLOAT presence { min_count: 1 } shape { dim { size: 1 } } }

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from components.interaction_log_gen import text as text_reading
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.reading import Unit, read_batches
+from components.interaction_log_gen.reading import text as text_reading
+from components.interaction_log_gen.reading.batches import Unit, read_batches
 from components.interaction_log_gen.settings import ReadSettings
 
 _MANY = int(os.environ.get("FUZZ_FILES", "0"))

@@ -8,11 +8,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from components.interaction_log_gen import columns, files, join
-from components.interaction_log_gen.reading import units
-from components.interaction_log_gen.rows import read_rows
+from components.interaction_log_gen.reading import files
+from components.interaction_log_gen.reading.batches import units
+from components.interaction_log_gen.rows import columns, join
+from components.interaction_log_gen.rows.batches import read_rows
 from components.interaction_log_gen.settings import InteractionLogGenSettings
-from models.features import SPLITS
+from models.formats.features import SPLITS
 
 _DATA = Path(os.environ.get("FAIRNESS_DATA_DIR", Path(__file__).parents[4] / "shared" / "data"))
 _ADULT = (

@@ -16,17 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from components.interaction_log_gen import times
-from components.interaction_log_gen.columns import Need
-from components.interaction_log_gen.conversion import Place, convert
 from components.interaction_log_gen.errors import LogError
-from components.interaction_log_gen.notices import Notices, sentences
+from components.interaction_log_gen.rows.columns import Need
 from components.interaction_log_gen.settings import ReadSettings, TimeSplit
+from components.interaction_log_gen.values import times
+from components.interaction_log_gen.values.conversion import Place, convert
+from components.interaction_log_gen.values.notices import Notices, sentences
 from components.negative_splitter.batches import BatchSplitter
 from components.negative_splitter.rules import Rule
 from components.negative_splitter.settings import GroupSettings, NegativeSplitterSettings
 from components.negative_splitter.uses import number_cuts
-from models.cuts import Cuts
+from models.formats.cuts import Cuts
 from tests.components.interaction_log_gen.logs import column, log_settings, read_log
 
 _PLACE = Place("log", 0)
@@ -109,8 +109,8 @@ def test_a_cell_of_thousands_of_lines_is_named(tmp_path: Path) -> None:
 
 
 def test_a_row_beyond_all_bounds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from components.interaction_log_gen import csv_records
-    from components.interaction_log_gen import text as text_reading
+    from components.interaction_log_gen.reading import csv_records
+    from components.interaction_log_gen.reading import text as text_reading
 
     monkeypatch.setattr(csv_records, "_RECORD_BYTES", 1 << 16)
     monkeypatch.setattr(text_reading, "BLOCK_BYTES", 1 << 12)

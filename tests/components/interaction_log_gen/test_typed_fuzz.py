@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.interaction_log_gen import text as text_reading
+from components.interaction_log_gen.reading import text as text_reading
 from tests.components.interaction_log_gen.logs import log_settings, read_log
 
 _SETTINGS = settings(

@@ -11,7 +11,7 @@ import pytest
 
 from components.model_pusher import push as module
 from components.model_pusher.push import ChangedModelError, push, sweep, versions
-from models.file_digest import folder_digest
+from models.formats.file_digest import folder_digest
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from tfx.types import standard_artifacts
 from components.model_pusher import remote_push
 from components.model_pusher.executor import Executor
 from components.model_pusher.push import ChangedModelError
-from models.file_digest import JUDGED, folder_digest
+from models.formats.file_digest import JUDGED, folder_digest
 
 
 @pytest.fixture

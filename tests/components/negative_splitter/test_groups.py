@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from components.negative_splitter.columns import single_values
 from components.negative_splitter.groups import CROSS_SEPARATOR, band_labels, group_values
 from components.negative_splitter.settings import GroupSettings
-from models.features import UNKNOWN_GROUP
+from models.formats.features import UNKNOWN_GROUP
 
 SEX = GroupSettings(name="sex", column="sex", values={"F": "female", "f": "female", "M": "male"})
 AGE = GroupSettings(name="age", column="age", buckets=(18, 25), labels=("under 18", "18-24", "25 and over"))

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 from components.negative_splitter.columns import single_values
 from components.negative_splitter.negatives import TaskRules, label_matrix, negative_kinds, task_labels
 from components.negative_splitter.settings import TaskLabelSettings
-from models.features import NOT_A_NEGATIVE, SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
+from models.formats.features import NOT_A_NEGATIVE, SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
 
 LABELS = st.sampled_from([1, 2, 3, 5]).flatmap(
     lambda tasks: hnp.arrays(

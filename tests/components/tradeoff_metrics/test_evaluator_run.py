@@ -6,9 +6,9 @@ import os
 import pytest
 import tensorflow_model_analysis as tfma
 
+from components.tradeoff_metrics.counting.extractor import custom_extractors
 from components.tradeoff_metrics.details import load_details, load_overall
-from components.tradeoff_metrics.extractor import custom_extractors
-from components.tradeoff_metrics.gate import verdict
+from components.tradeoff_metrics.judging.gate import verdict
 from components.tradeoff_metrics.settings import EvaluationSettings, GateBounds, GateSettings
 from pipeline.evaluation import build_eval_config, check_expected, expected_keys, fairness_indicator_key
 
@@ -112,7 +112,7 @@ def evaluated(tmp_path_factory, save_model, write_examples):
         {
             standard_component_specs.EVAL_CONFIG_KEY: proto_utils.proto_to_json(config),
             standard_component_specs.EXAMPLE_SPLITS_KEY: json_utils.dumps(["test"]),
-            standard_component_specs.MODULE_PATH_KEY: "components.tradeoff_metrics.extractor",
+            standard_component_specs.MODULE_PATH_KEY: "components.tradeoff_metrics.counting.extractor",
             "feature_slicing_spec": None,
         },
     )

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from components.tradeoff_metrics import accumulator as accumulator_module
-from components.tradeoff_metrics.accumulator import CANDIDATE, GroupAccumulator
-from components.tradeoff_metrics.auc import OPEN_TOLD
-from components.tradeoff_metrics.group_aucs import group_aucs, overall_auc, owner
-from components.tradeoff_metrics.score_histogram import ScoreHistogram
-from components.tradeoff_metrics.shown_histogram import shown_scores
+from components.tradeoff_metrics.counting import accumulator as accumulator_module
+from components.tradeoff_metrics.counting.accumulator import CANDIDATE, GroupAccumulator
+from components.tradeoff_metrics.counting.score_histogram import ScoreHistogram
+from components.tradeoff_metrics.counting.shown_histogram import shown_scores
+from components.tradeoff_metrics.figures.auc import OPEN_TOLD
+from components.tradeoff_metrics.figures.group_aucs import group_aucs, overall_auc, owner
 from components.tradeoff_metrics.summary import summarise
 
 GROUPS = ("a", "b", "c")

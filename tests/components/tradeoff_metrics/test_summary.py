@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from components.tradeoff_metrics import names
-from components.tradeoff_metrics.accumulator import GroupAccumulator
+from components.tradeoff_metrics.counting.accumulator import GroupAccumulator
 from components.tradeoff_metrics.summary import summarise
 
 TASKS = ["like", "click"]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.settings import FairnessSettings, FeatureSettings, ModelSettings
 from models.fairness.mtaf import MODES, FairnessBatch, routed_fairness
 from models.fairness.registry import build_fairness_loss
 from models.networks.registry import NETWORKS, build_network
-from models.settings import FairnessSettings, FeatureSettings, ModelSettings
 
 TASKS = ("zebra", "long/view", "apple")
 FEATURES = FeatureSettings.model_validate(

@@ -5,12 +5,12 @@ import typing
 
 import pytest
 
+from models.config.settings import FairnessSettings
 from models.fairness.correlation import CorrelationLoss
 from models.fairness.fpr_gap import FPRGapLoss
 from models.fairness.laplace_mmd import LaplaceMMDLoss
 from models.fairness.mmd import MMDLoss
 from models.fairness.registry import FAIRNESS_LOSSES, build_fairness_loss
-from models.settings import FairnessSettings
 
 
 @pytest.mark.parametrize(

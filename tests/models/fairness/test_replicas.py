@@ -46,9 +46,9 @@ def make_data():
 
 def gradients_of(network, data, mode, gather, replicas):
     """Value and gradients of the summed terms on one replica's rows."""
+    from models.config.settings import FairnessSettings
     from models.fairness.mtaf import FairnessBatch, routed_fairness
     from models.fairness.registry import build_fairness_loss
-    from models.settings import FairnessSettings
 
     columns = {key: dict(zip(TASKS, tf.unstack(data[key], axis=1), strict=True)) for key in ("labels", "kinds")}
     with tf.GradientTape() as tape:
@@ -81,8 +81,8 @@ def gradients_of(network, data, mode, gather, replicas):
 
 
 def main():
+    from models.config.settings import FeatureSettings, ModelSettings
     from models.networks.registry import build_network
-    from models.settings import FeatureSettings, ModelSettings
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

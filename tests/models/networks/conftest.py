@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.settings import FeatureSettings, ModelSettings
 from models.networks.architecture import Architecture
 from models.networks.base import NetworkSpec
 from models.networks.dsmtl_compact import DsmtlCompact
 from models.networks.dsmtl_search import DsmtlSearch
 from models.networks.registry import build_network
-from models.settings import FeatureSettings, ModelSettings
 
 # Names that a scope, a sort or a file name could trip over.
 FEATURES = FeatureSettings.model_validate(

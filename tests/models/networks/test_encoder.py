@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.settings import FeatureSettings, ModelSettings
 from models.networks.encoder import FeatureEncoder
-from models.settings import FeatureSettings, ModelSettings
 
 
 def settings_of(*inputs, crosses=()):

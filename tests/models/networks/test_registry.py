@@ -10,9 +10,9 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.settings import ModelSettings
 from models.networks.mmoe import MMoE
 from models.networks.registry import NETWORKS, build_network, register_network
-from models.settings import ModelSettings
 
 TASKS = {1: ("solo",), 2: ("zebra", "apple"), 5: ("zebra", "long/view", "apple", "Like it", "middle")}
 

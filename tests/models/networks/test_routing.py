@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.settings import FairnessSettings
 from models.fairness.mtaf import FairnessBatch, routed_fairness
 from models.fairness.registry import build_fairness_loss
-from models.features import SHARED_NEGATIVE, SPECIFIC_NEGATIVE
-from models.settings import FairnessSettings
+from models.formats.features import SHARED_NEGATIVE, SPECIFIC_NEGATIVE
 
 TASKS = ("zebra", "apple", "middle")
 SEED = tf.constant([1, 2])

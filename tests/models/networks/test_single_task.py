@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.settings import ModelSettings
 from models.networks.registry import build_network
-from models.settings import ModelSettings
 
 
 def size(variables):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.settings import FeatureSettings, ModelSettings
 from models.networks.registry import build_network
-from models.settings import FeatureSettings, ModelSettings
 
 # Each way that a feature is corrupted and reconstructed, with names that a scope or a sort could trip over.
 FEATURES = FeatureSettings.model_validate(

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.robustness import RegularisedMTL
+from models.config.settings import FeatureSettings
 from models.robustness.reconstruction import Reconstruction
-from models.robustness.settings import RegularisedMTL
-from models.settings import FeatureSettings
 
 WIDTH = 3
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from models.config.robustness import RegularisedMTL
 from models.networks.registry import NETWORKS
 from models.robustness.reconstruction import Reconstruction
 from models.robustness.regularised import build_reconstruction, mean_absolute, pretraining_loss, regularised_terms
 from models.robustness.representation import representation, representation_width
-from models.robustness.settings import RegularisedMTL
 
 SEED = (11, 12)
 

@@ -105,11 +105,11 @@ def compare(step, alone, mirrored, strategy, rows):
 
 
 def main():
+    from models.config.robustness import RegularisedMTL
+    from models.config.settings import FeatureSettings, ModelSettings
     from models.networks.registry import build_network
     from models.robustness.group_dro import GroupDRO
     from models.robustness.regularised import build_reconstruction
-    from models.robustness.settings import RegularisedMTL
-    from models.settings import FeatureSettings, ModelSettings
 
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)

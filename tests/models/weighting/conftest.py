@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 from pydantic import TypeAdapter
 
+from models.config.weighting import WeightingSettings
 from models.weighting.base import TaskSignals
 from models.weighting.registry import build_weighting
-from models.weighting.settings import WeightingSettings
 
 # Not in alphabetical order.
 TASKS = ("zebra", "apple", "mango")

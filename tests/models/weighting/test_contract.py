@@ -10,8 +10,8 @@ import pytest
 import tensorflow as tf
 from pydantic import TypeAdapter, ValidationError
 
+from models.config.weighting import FixedSettings, WeightingSettings
 from models.weighting.registry import WEIGHTINGS, build_weighting
-from models.weighting.settings import FixedSettings, WeightingSettings
 
 METHODS = sorted(WEIGHTINGS)
 PARSE = TypeAdapter(WeightingSettings).validate_python

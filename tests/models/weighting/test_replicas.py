@@ -50,9 +50,9 @@ def draw(index):
 
 def path(strategy, method):
     """Weights of each replica over six steps and two epochs, and the state after, as each replica holds it."""
+    from models.config.weighting import WeightingSettings
     from models.weighting.base import TaskSignals
     from models.weighting.registry import build_weighting
-    from models.weighting.settings import WeightingSettings
 
     settings = TypeAdapter(WeightingSettings).validate_python({"method": method})
     with strategy.scope():

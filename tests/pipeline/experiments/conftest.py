@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from models.settings import TrainerSettings
-from models.sweep import SweepData
+from models.config.settings import TrainerSettings
+from models.training.sweep import SweepData
 from pipeline.experiments.cases import Case
 from tests.models.conftest import _make_settings, make_rows, transform_rows
 from tests.models.raw_examples import with_test

@@ -8,8 +8,8 @@ import os
 import numpy as np
 import pytest
 
-from models.settings import TrainerSettings
-from models.sweep import SweepData, Trained
+from models.config.settings import TrainerSettings
+from models.training.sweep import SweepData, Trained
 from pipeline.experiments.cases import Case, CaseResult, CaseStore, data_digest
 
 SETTINGS = {

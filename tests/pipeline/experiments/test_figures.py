@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from fairlearn.metrics import MetricFrame, false_positive_rate
 
-from models.decision import base_rate_threshold
-from models.settings import TrainerSettings
-from models.sweep import Outcomes, Trained
+from models.config.settings import TrainerSettings
+from models.metrics.decision import base_rate_threshold
+from models.training.sweep import Outcomes, Trained
 from pipeline.experiments.cases import CaseResult
 from pipeline.experiments.figures import measure
 

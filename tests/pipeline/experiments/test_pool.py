@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.sweep import Sweep, SweepData
+from models.training.sweep import Sweep, SweepData
 from pipeline.experiments import pool
 from pipeline.experiments.cases import CaseResult
 from pipeline.experiments.pool import ExperimentInProgressError, Progress, Schedule, exclusive, run_cases
@@ -111,8 +111,8 @@ def test_what_fails_or_dies_is_told_and_the_rest_goes_on(make_case, data, tmp_pa
 EXPERIMENT = """
 import json, sys
 from pathlib import Path
-from models.settings import TrainerSettings
-from models.sweep import SweepData
+from models.config.settings import TrainerSettings
+from models.training.sweep import SweepData
 from pipeline.experiments.cases import Case
 from pipeline.experiments.pool import run_cases
 

@@ -9,10 +9,10 @@ from typing import Any, Optional
 import pandas as pd
 
 from components.tradeoff_metrics.names import MetricName
-from pipeline.config import RunSettings
 from pipeline.frontier import table
 from pipeline.frontier.grid import Point, points
 from pipeline.frontier.table import FAILED, TRAINED
+from pipeline.settings.config import RunSettings
 
 TASKS = ["click", "buy"]
 GROUPS = ["gender", "age"]

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.config import RunSettings, load
 from pipeline.frontier import configs
 from pipeline.frontier.configs import content
 from pipeline.frontier.grid import points
 from pipeline.frontier.tradeoff import tradeoff
+from pipeline.settings.config import RunSettings, load
 from tests.pipeline.frontier.made import curve, made_table, run_settings
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -17,14 +17,14 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from models.features import label_key
-from models.sweep import SweepData, Trained, read_outcomes
+from models.formats.features import label_key
+from models.training.sweep import SweepData, Trained, read_outcomes
 from pipeline import local_runner
-from pipeline.config import load
 from pipeline.experiments.cases import CaseResult
 from pipeline.experiments.figures import measure
-from pipeline.places import RUNS_VARIABLE
-from pipeline.run_record import latest
+from pipeline.running.places import RUNS_VARIABLE
+from pipeline.running.run_record import latest
+from pipeline.settings.config import load
 from tests.pipeline.conftest import SmallRun, make_small_run
 
 pytestmark = pytest.mark.slow

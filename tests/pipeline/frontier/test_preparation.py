@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.console import new_console
 from pipeline.frontier import preparation
 from pipeline.frontier.preparation import PreparationError
+from pipeline.showing.console import new_console
 
 PYTHON = sys.executable
 

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from components.fairness_report.earlier_runs import frontier_points
-from models.sweep import Trained
-from pipeline.config import RunSettings, load
-from pipeline.console import new_console
+from components.fairness_report.sections.earlier_runs import frontier_points
+from models.training.sweep import Trained
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.frontier import command, preparation, run, words
 from pipeline.frontier.grid import Point, points
-from pipeline.places import RUNS_VARIABLE
+from pipeline.running.places import RUNS_VARIABLE
+from pipeline.settings.config import RunSettings, load
+from pipeline.showing.console import new_console
 from tests.pipeline.frontier.made import NAMES, curve, figures, run_settings
 
 Outcome = Callable[[Point], Any]

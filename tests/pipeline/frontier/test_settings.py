@@ -9,9 +9,9 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from models.settings import FairnessSettings
-from pipeline.config import ConfigError, load
+from models.config.settings import FairnessSettings
 from pipeline.frontier.settings import FrontierSettings
+from pipeline.settings.config import ConfigError, load
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 
 from pipeline.cli import prepare
-from pipeline.config import ConfigError
-from pipeline.console import new_console
+from pipeline.settings.config import ConfigError
+from pipeline.showing.console import new_console
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADER = "x,c,clicked,spent,sex\n"

@@ -95,7 +95,7 @@ def test_another_file_than_the_format_says(written: Written, kind: str, content:
 def test_records_begin_with_the_checksum_of_their_length(written: Written) -> None:
     """The first twelve bytes of a record of eight, as TensorFlow writes it."""
     first = bytes.fromhex("0800000000000000ff86240f")
-    from components.interaction_log_gen import looks
+    from components.interaction_log_gen.reading import looks
 
     looks.refuse_other_than_records(first, "log")
     looks.refuse_other_than_records(b"", "log")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from components.interaction_log_gen import remote
 from components.interaction_log_gen.errors import LogError
-from pipeline.config import load
+from components.interaction_log_gen.reading import remote
 from pipeline.preflight import patience, remote_places
+from pipeline.settings.config import load
 from tests.pipeline.preflight.conftest import Written
 
 

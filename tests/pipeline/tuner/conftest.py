@@ -5,9 +5,9 @@ import pathlib
 import numpy as np
 import pytest
 
-from models.settings import TrainerSettings
-from models.sweep import Trained
-from pipeline.config import load
+from models.config.settings import TrainerSettings
+from models.training.sweep import Trained
+from pipeline.settings.config import load
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 

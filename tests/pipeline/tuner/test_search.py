@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from absl import logging as absl_logging
 
-from models.sweep import SweepData
+from models.training.sweep import SweepData
 from pipeline.experiments.cases import CaseResult
 from pipeline.tuner import search
 from pipeline.tuner.component import candidate_tuner

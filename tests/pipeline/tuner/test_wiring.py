@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from models import trainer
-from models.training_job import TrainingJob
+from models.training import trainer
+from models.training.job import TrainingJob
 from pipeline.pipeline import Places, create_pipeline
 from pipeline.summary import _paths
 from pipeline.tuner.settings import TuneSettings

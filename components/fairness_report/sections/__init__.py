@@ -1,0 +1,1 @@
+"""Data of the page's sections, one file each."""

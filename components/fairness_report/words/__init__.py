@@ -1,0 +1,1 @@
+"""Figures and findings in a reviewer's words."""

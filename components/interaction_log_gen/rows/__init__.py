@@ -1,0 +1,1 @@
+"""Rows: joined, filtered, split and written."""

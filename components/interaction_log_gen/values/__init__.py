@@ -1,0 +1,1 @@
+"""Cells, as the kind of value that the run wants."""

@@ -1,0 +1,1 @@
+"""From extracts to counts that can be merged."""

@@ -1,0 +1,1 @@
+"""From counts to rates, gaps, AUCs and their intervals."""

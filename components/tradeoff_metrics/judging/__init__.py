@@ -1,0 +1,1 @@
+"""From figures to the gate's verdict and its reasons."""

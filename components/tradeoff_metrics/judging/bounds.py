@@ -1,0 +1,103 @@
+"""The bounds that a gate sets on the trade-off metrics, and what was measured against them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Optional
+
+from components.tradeoff_metrics.names import MetricName, interval_names, suffix
+from components.tradeoff_metrics.settings import GateSettings
+from models.config.settings import PerTask
+
+# Over all tasks, so that a limit is one number.
+_OVER_TASKS = ("arfg", "are", "delta_p", "negative_transfer_count")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A bound on one metric of the candidate in the overall slice.
+
+    Attributes:
+        setting: Its key in the settings.
+        name: The metric's name.
+        group: The group key that it speaks of; None for what is over all rows.
+        limit: The value itself is allowed.
+        on_interval: Whether it bounds the interval's unfavourable end.
+    """
+
+    setting: str
+    name: MetricName
+    group: Optional[str]
+    limit: float
+    on_interval: bool
+
+    @property
+    def is_minimum(self) -> bool:
+        """Whether values below the limit fail, rather than those above."""
+        return self.setting.startswith("min_") or self.setting.endswith("_min")
+
+    @property
+    def end(self) -> Optional[str]:
+        """The end of the interval that is compared, ``lower`` for a minimum; None where the value is."""
+        if not self.on_interval or not interval_names(self.name):
+            return None
+        return "lower" if self.is_minimum else "upper"
+
+    @property
+    def key(self) -> str:
+        """Key of the metric that is compared."""
+        return str(replace(self.name, end=self.end))
+
+
+@dataclass(frozen=True)
+class BoundResult:
+    """A bound, what was measured, and a sentence that says so. NaN where undefined or unbounded."""
+
+    bound: Bound
+    value: float
+    lower: float
+    upper: float
+    ok: bool
+    sentence: str
+
+    @property
+    def compared(self) -> float:
+        """What is held against the limit: the value, or the interval's unfavourable end."""
+        return {None: self.value, "lower": self.lower, "upper": self.upper}[self.bound.end]
+
+
+def bounds(gate: GateSettings, tasks: Sequence[str], groups: Sequence[str]) -> list[Bound]:
+    """The bounds that a gate sets.
+
+    Args:
+        gate: Settings.
+        tasks: Task names.
+        groups: Group names, the primary one first.
+
+    Raises:
+        ValueError: The gate names a task or group that does not exist.
+    """
+    gate.check(tasks, groups)
+    on_interval = gate.on == "interval"
+    result = _bounds_of(gate.overall(), tasks, None, None, on_interval)
+    result += _bounds_of(gate.given(), tasks, groups[0], None, on_interval)
+    for group, own in gate.per_group.items():
+        result += _bounds_of(own.given(), tasks, group, suffix(group, groups), on_interval)
+    return result
+
+
+def _bounds_of(
+    given: dict[str, PerTask], tasks: Sequence[str], group: Optional[str], part: Optional[str], on_interval: bool
+) -> list[Bound]:
+    result = []
+    for setting, limit in given.items():
+        metric = setting.removesuffix("_max").removesuffix("_min")
+        if metric in _OVER_TASKS:
+            assert isinstance(limit, float)
+            result.append(Bound(setting, MetricName(metric, None, part), group, limit, on_interval))
+            continue
+        limits = limit if isinstance(limit, dict) else dict.fromkeys(tasks, limit)
+        for task, number in limits.items():
+            result.append(Bound(setting, MetricName(metric, task, part), group, number, on_interval))
+    return result

@@ -1,0 +1,1 @@
+"""Settings, and which of them go together."""

@@ -1,0 +1,109 @@
+"""Settings of the methods against worst-group error: regularised multi-task learning, JTT and GroupDRO."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Literal, Optional, Union
+
+from pydantic import Field, model_validator
+
+from models.config.base import Settings
+from models.formats.listing import quoted
+
+
+class NoRobustness(Settings):
+    """Empirical risk minimisation: the mean loss over all rows."""
+
+    method: Literal["none"] = "none"
+
+
+class RegularisedMTL(Settings):
+    """L_end + α L_aux + β mean|h|: reconstruction of corrupted inputs beside the tasks, and an L1 penalty on h.
+
+    L_aux is the loss of predicting the corrupted cells of the input from the shared representation h of the corrupted
+    input; see ``models.robustness.reconstruction``. The paper finds that each part alone gains little, so both are on by
+    default; a weight of 0 switches its part off.
+
+    Reference: Kulkarni et al., "Multitask Learning Can Improve Worst-Group Outcomes", TMLR 2024, arXiv 2312.03151. Their
+    α is one of e⁻¹, 1 and e, their β e⁻¹.
+    """
+
+    method: Literal["regularised"]
+    reconstruction: float = Field(1.0, ge=0, description="α; good first guesses are 1/e, 1 and e")
+    l1: float = Field(math.exp(-1), ge=0, description="β")
+    corruption: Literal["mask", "swap"] = Field(
+        "mask",
+        description="`mask`: a corrupted cell says nothing (a number becomes 0, a category the out-of-vocabulary one, a "
+        "list of categories empty); `swap`: it holds the value of another row of the batch",
+    )
+    share: float = Field(0.15, gt=0, lt=1, description="of the cells, drawn anew for each row and step")
+    max_classes: int = Field(
+        1024,
+        ge=2,
+        description="a categorical feature with more ids is reconstructed modulo this number, which bounds its head",
+    )
+    pretrain_epochs: int = Field(0, ge=0, description="epochs of reconstruction alone before the tasks")
+
+    @model_validator(mode="after")
+    def _parts(self) -> RegularisedMTL:
+        if not self.reconstruction and not self.l1:
+            raise ValueError("`reconstruction` and `l1` are both 0, so nothing is regularised; use `method: none`")
+        if self.pretrain_epochs and not self.reconstruction:
+            raise ValueError(
+                f"`pretrain_epochs` trains on reconstruction alone, and `reconstruction` is 0. Received: "
+                f"{self.pretrain_epochs} epochs"
+            )
+        return self
+
+
+class JTT(Settings):
+    """Just Train Twice: train, then train afresh with the first model's errors weighing ``upweight``.
+
+    It needs no groups in training. The error set is taken at probability 0.5, as in the paper. Where positives are rare,
+    a first model predicts no row positive, the error set is the positives, and JTT is a class weight.
+
+    Reference: Liu et al., "Just Train Twice: Improving Group Robustness without Training Group Information", ICML 2021.
+    """
+
+    method: Literal["jtt"]
+    first_epochs: int = Field(5, ge=1, description="of the first model; few, so that it has learned what is easy alone")
+    upweight: float = Field(6.0, ge=1, description="λ_up; 6 with 5 first epochs, 20 with 10")
+
+
+class GroupDROSettings(Settings):
+    """Σ_c q_c L_c over the cells label × group, where q_c ← q_c exp(η L_c), normalised.
+
+    Reference: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts", ICLR 2020.
+    """
+
+    method: Literal["group_dro"]
+    step: float = Field(0.1, gt=0, description="η; a larger one follows the worst cell faster")
+    group: Optional[str] = Field(None, description="group key; the primary one where absent")
+
+
+RobustnessSettings = Annotated[
+    Union[NoRobustness, RegularisedMTL, JTT, GroupDROSettings], Field(discriminator="method")
+]
+
+
+def check_robustness(settings: RobustnessSettings, network: str, groups: Sequence[str]) -> None:
+    """Checks the settings against the others of a run.
+
+    Args:
+      settings: To check.
+      network: The network's name.
+      groups: Declared group keys.
+
+    Raises:
+      ValueError: The combination cannot work.
+    """
+    if isinstance(settings, RegularisedMTL) and network == "single_task":
+        raise ValueError(
+            "`training.robustness.method: regularised` works on what the tasks share, and the network `single_task` shares "
+            "nothing; use another network"
+        )
+    if isinstance(settings, GroupDROSettings) and settings.group is not None and settings.group not in groups:
+        raise ValueError(
+            f"`training.robustness.group` should be one of the groups {quoted(groups)}. Received: `{settings.group}`"
+        )

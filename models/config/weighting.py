@@ -1,0 +1,120 @@
+"""Settings of how the tasks' losses are combined (``training.weighting``)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Optional, Union
+
+from pydantic import Field
+
+from models.config.base import Settings
+
+On = Annotated[
+    Literal["parameters", "representation"],
+    Field(
+        description="where the tasks' gradients are taken: at all shared `parameters`, or, cheaper, at the shared "
+        "`representation`"
+    ),
+]
+
+
+class FixedSettings(Settings):
+    """The weights that the tasks have in the settings (1 each where absent), divided by their sum."""
+
+    method: Literal["fixed"] = "fixed"
+
+
+class UniformSettings(Settings):
+    """1/T for each task."""
+
+    method: Literal["uniform"]
+
+
+class UncertaintySettings(Settings):
+    """Weights by homoscedastic uncertainty: Kendall, Gal and Cipolla, CVPR 2018."""
+
+    method: Literal["uncertainty"]
+    learning_rate: float = Field(
+        0.025, gt=0, description="of the log variances; ours, since the paper leaves them to the network's optimiser"
+    )
+
+
+class DwaSettings(Settings):
+    """Dynamic weight average, by how fast each loss fell over the last two epochs: Liu, Johns and Davison, CVPR 2019."""
+
+    method: Literal["dwa"]
+    temperature: float = Field(2.0, gt=0, description="higher = closer to equal; 2 in the paper")
+
+
+class GradNormSettings(Settings):
+    """Equal training rates by equal gradient norms: Chen et al., ICML 2018."""
+
+    method: Literal["gradnorm"]
+    alpha: float = Field(1.5, ge=0, description="how strongly slower tasks are favoured; the paper's NYUv2 value")
+    learning_rate: float = Field(0.025, gt=0, description="of the weights, which sum to T here")
+    on: On = "parameters"
+
+
+class MgdaSettings(Settings):
+    """The shortest vector in the convex hull of the tasks' gradients: Désidéri 2012; Sener and Koltun, NeurIPS 2018."""
+
+    method: Literal["mgda"]
+    on: On = "parameters"
+
+
+class ImtlSettings(Settings):
+    """IMTL-G, equal projections of the combined gradient on all tasks' directions: Liu et al., ICLR 2021."""
+
+    method: Literal["imtl"]
+    on: On = "parameters"
+
+
+class PcgradSettings(Settings):
+    """Conflicting gradients are projected on each other's normal planes: Yu et al., NeurIPS 2020."""
+
+    method: Literal["pcgrad"]
+    on: On = "parameters"
+
+
+class GroupDroSettings(Settings):
+    """The tasks as groups, the worst gaining weight: Sagawa et al., ICLR 2020."""
+
+    method: Literal["group_dro"]
+    step: float = Field(0.01, gt=0, description="η of w_t ← w_t exp(η L_t); that of the paper's code")
+
+
+class ExcessRiskSettings(Settings):
+    """ExcessMTL, weights by estimated excess risks: He et al., ICML 2024, arXiv 2402.02009."""
+
+    method: Literal["excess_risk"]
+    step: float = Field(
+        0.01, gt=0, description="η of w_t ← w_t exp(η E_t); the authors' argument default, 1 in their example"
+    )
+    warmup_epochs: int = Field(
+        0,
+        ge=0,
+        description="epochs with uniform weights over which E_t is averaged to normalise it; 0 = by the first step",
+    )
+    floor: Optional[float] = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="least weight of a task, times 1/T, so that none is lost; null = none, as in the paper",
+    )
+    on: On = "parameters"
+
+
+WeightingSettings = Annotated[
+    Union[
+        FixedSettings,
+        UniformSettings,
+        UncertaintySettings,
+        DwaSettings,
+        GradNormSettings,
+        MgdaSettings,
+        ImtlSettings,
+        PcgradSettings,
+        GroupDroSettings,
+        ExcessRiskSettings,
+    ],
+    Field(discriminator="method"),
+]

@@ -1,0 +1,1 @@
+"""What is trained on: Transform, reading, row sets, counting, noise."""

@@ -1,0 +1,1 @@
+"""How names, numbers, lists, files and columns are written: the ground floor, which knows nothing of models."""

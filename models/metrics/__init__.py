@@ -1,0 +1,1 @@
+"""Scores of a split, thresholds, rates and AUCs."""

@@ -1,0 +1,1 @@
+"""Generated logs: the shipped sample, and one of any size."""

@@ -1,0 +1,1 @@
+"""The YAML file, read into typed blocks and checked."""

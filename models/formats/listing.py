@@ -9,20 +9,25 @@ from models.formats.texts import inert_line
 MOST_LISTED = 5
 
 
-def listed(texts: Iterable[str], separator: str = ", ") -> str:
+# Columns of a file: whoever looks for one reads on.
+MOST_COLUMNS = 30
+
+
+def listed(texts: Iterable[str], separator: str = ", ", most: int = MOST_LISTED) -> str:
     """The texts as a list, cut at five with the number of those left out.
 
     Args:
       texts: As they are to stand there.
       separator: Stands between two of them.
+      most: How many are shown.
 
     Example:
       >>> listed(["a", "b"]), listed("abcdefg")
       ('a, b', 'a, b, c, d, e and 2 more')
     """
     found = [inert_line(text) for text in texts]
-    more = len(found) - MOST_LISTED
-    return separator.join(found[:MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(found) - most
+    return separator.join(found[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def quoted(names: Iterable[object]) -> str:

@@ -20,6 +20,7 @@ from components.interaction_log_gen.settings import (
     ReadSettings,
     TimeSplit,
 )
+from models.formats.listing import MOST_COLUMNS, listed
 from pipeline.preflight import first_rows, remote_places
 from pipeline.settings.config import RunSettings
 
@@ -27,7 +28,6 @@ from pipeline.settings.config import RunSettings
 MOST_REMOTE_FILES = 5
 # Of one kind of problem; more would be the same once again.
 _MOST_PROBLEMS = 5
-_MOST_COLUMNS = 30
 # What separates cells in most files.
 _SEPARATORS = ",;\t|"
 
@@ -184,9 +184,7 @@ def _missing(without: Sequence[LookedAt], name: str, uses: Sequence[str], elsewh
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = names[:_MOST_COLUMNS]
-    more = len(names) - len(shown)
-    return (", ".join(shown) or "none") + (f" and {more} more" if more else "")
+    return listed(names, most=MOST_COLUMNS) or "none"
 
 
 def _uses(settings: RunSettings) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from components.interaction_log_gen.settings import (
     SideTableSettings,
     TimeSplit,
 )
-from models.formats.listing import listed, quoted
+from models.formats.listing import MOST_COLUMNS, listed, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,7 +110,8 @@ def check_found(path: str, found: Sequence[str], wanted: Sequence[str], reserved
     missing = [name for name in wanted if name not in there]
     if missing:
         raise LogError(
-            f"{path}: expected column {quoted(missing)}. Columns found: {listed(found) or 'none'}{_alike(missing, found)}"
+            f"{path}: expected column {quoted(missing)}. Columns found: {listed(found, most=MOST_COLUMNS) or 'none'}"
+            f"{_alike(missing, found)}"
         )
     check_reserved(path, found, reserved)
 

@@ -9,6 +9,7 @@ from typing import Any, Optional
 import pandas as pd
 
 from components.tradeoff_metrics.names import MetricName
+from models.formats.features import SPLITS
 from pipeline.frontier import table
 from pipeline.frontier.grid import Point, points
 from pipeline.frontier.table import FAILED, TRAINED
@@ -24,7 +25,7 @@ Outcome = Callable[[Point], Any]
 def run_settings(frontier: Optional[dict[str, Any]] = None, **blocks: Any) -> RunSettings:
     content: dict[str, Any] = {
         "dataset": "mini",
-        "log": {"root": "/log", "sources": [{"files": ["train.csv"], "split": "train"}]},
+        "log": {"root": "/log", "sources": [{"files": [f"{split}.csv"], "split": split} for split in SPLITS]},
         "features": {"inputs": [{"type": "numeric", "name": "x"}, {"type": "categorical", "name": "c"}]},
         "tasks": [
             {"name": "click", "column": "clicked", "positive": "== 1"},

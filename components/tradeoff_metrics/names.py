@@ -90,7 +90,7 @@ def check_names(tasks: Sequence[str], groups: Sequence[str]) -> None:
     """Refuses names that keys cannot hold.
 
     Raises:
-        ValueError: No task or group; a name stands twice, is empty, or holds ``/``, ``@`` or a sign that is not seen.
+        ValueError: No task or group; a name stands twice, is empty or holds ``/`` or ``@``.
     """
     for what, names in (("task", tasks), ("group", groups)):
         if not names:
@@ -98,10 +98,6 @@ def check_names(tasks: Sequence[str], groups: Sequence[str]) -> None:
         for name in names:
             if not name or "/" in name or "@" in name:
                 raise ValueError(f"the name of a {what} should be without `/` and `@`. Received: `{inert_line(name)}`")
-            if inert_line(name) != name:
-                raise ValueError(
-                    f"the name of a {what} should be of signs that are seen. Received: `{inert_line(name)}`"
-                )
             if list(names).count(name) > 1:
                 raise ValueError(f"{what} `{name}` stands twice among {quoted(names)}")
 

@@ -117,7 +117,7 @@ def test_without_a_run_the_next_step_is_named(recorded: RecordedRuns, command: l
         (["compare", "mini/1", "mini/3"], "run mini/3 (failed at NegativeSplitter) left no figures"),
         (["review", "mini/4"], "run mini/4 left no report: it was killed"),
         (["review", "7"], "no run is called `7`"),
-        (["runs", "--config", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["runs", "--config", "nowhere.yaml"], "nowhere.yaml: expected the YAML file of a run. Received: no such file"),
     ],
 )
 def test_what_cannot_be_shown_is_explained(four: RecordedRuns, command: list[str], message: str) -> None:

@@ -142,7 +142,8 @@ def test_a_reserved_column_is_named_with_its_side_table(tmp_path: Path) -> None:
         ("1,2\n", {"header": False, "column_names": ("a", "a")}, "expected each column once. Received twice: a"),
         ("", {}, "expected a header after 0 skipped rows. Received: nothing"),
         ("a,b\n", {"skip_rows": 1}, "expected a header after 1 skipped rows. Received: nothing"),
-        (b"\xff\xfe,b\n1,2\n", {}, "expected text in utf-8. Received: bytes b'\\xff' that are none at byte 0"),
+        (b"\xfa,b\n1,2\n", {}, "expected text in utf-8. Received: bytes b'\\xfa' that are none at byte 0"),
+        (b"\xff\xfe,b\n1,2\n", {}, "Received: text in utf-16; say `read: {encoding: utf-16}`"),
     ],
 )
 def test_bad_headers(tmp_path: Path, content: str | bytes, settings: dict, message: str) -> None:

@@ -68,6 +68,29 @@ def test_first_run_runs_everything_and_pushes(unfair: dict[str, Any], runs: Runs
     assert Path(unfair["pushed"], "saved_model.pb").is_file()
 
 
+def test_a_disagreement_stops_before_the_push(
+    unfair: dict[str, Any], runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving, metadata = runs.small.folder / "serving", runs.small.folder / "metadata.sqlite"
+    before = versions(serving)
+    mark = latest(metadata, "small").output("Evaluator", "blessing").uri / "BLESSED"
+    mark.unlink()
+
+    def edited(*modules: str) -> str:
+        return source_hash(*modules) + ("-edited" if "components.gate.executor" in modules else "")
+
+    # The Evaluator is served from cache, and the gate judges anew.
+    monkeypatch.setattr(pipeline, "source_hash", edited)
+    with pytest.raises(RuntimeError, match="the Evaluator's blessing and the gate disagree; nothing was pushed"):
+        runs()
+    nodes = latest(metadata, "small").nodes
+    assert nodes["Evaluator"].state == "cached" and nodes["Gate"].state == "failed" and "ModelPusher" not in nodes
+    assert versions(serving) == before and not (runs.small.folder / "summary.json").exists()
+    mark.touch()
+    assert runs()["anew"] == {"Gate", "ModelPusher", "FairnessReport"}
+    assert len(versions(serving)) == len(before) + 1
+
+
 def test_changed_strength_trains_the_candidate_and_not_the_baseline(fair: dict[str, Any]) -> None:
     assert fair["anew"] == {"Candidate", "Evaluator", "Gate", "ModelPusher", "FairnessReport"}
 

@@ -12,6 +12,7 @@ from components.anomaly_gate.component import AnomalyGate
 from components.batched_evaluation.names import METRICS_MODULE
 from components.evaluator.component import Evaluator
 from components.fairness_report.component import FairnessReport
+from components.gate.component import Gate
 from components.interaction_log_gen.component import InteractionLogGen
 from components.model_pusher.component import ModelPusher
 from components.negative_splitter.component import NegativeSplitter
@@ -145,9 +146,18 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
         ),
         module_path=EXTRACTOR_MODULE,
     )
+    gate = Gate(
+        evaluation=evaluator.outputs["evaluation"],
+        evaluator_blessing=evaluator.outputs["blessing"],
+        gate=settings.gate,
+        tasks=[task.name for task in settings.tasks],
+        groups=list(settings.candidate().groups),
+        code=source_hash("components.gate.executor"),
+    )
     pusher = ModelPusher(
         model=candidate.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
+        model_blessing=gate.outputs["blessing"],
+        verdict=gate.outputs["verdict"],
         directory=places.serving,
         code=source_hash("components.model_pusher.executor"),
     )
@@ -155,7 +165,7 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
         settings=settings.fairness_report(),
         inputs={
             "evaluation": evaluator.outputs["evaluation"],
-            "blessing": evaluator.outputs["blessing"],
+            "verdict": gate.outputs["verdict"],
             "pushed_model": pusher.outputs["pushed_model"],
             "model": candidate.outputs["model"],
             "model_run": candidate.outputs["model_run"],
@@ -175,7 +185,7 @@ def create_pipeline(settings: RunSettings, places: Places, beam_pipeline_args: l
         metadata_connection_config=(
             tfx.orchestration.metadata.sqlite_metadata_connection_config(places.metadata) if places.metadata else None
         ),
-        components=[*data, *([tuner] if tuner else []), baseline, candidate, evaluator, pusher, report],
+        components=[*data, *([tuner] if tuner else []), baseline, candidate, evaluator, gate, pusher, report],
         enable_cache=True,
         beam_pipeline_args=beam_pipeline_args,
     )

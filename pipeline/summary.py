@@ -45,14 +45,14 @@ def compose(reported: dict[str, Any], folder: RunFolder, record: RunRecord, push
     """The run's summary from the report's.
 
     Raises:
-      ValueError: The report's file says another verdict than the Evaluator's blessing.
+      ValueError: The report's file says another verdict than the gate's.
     """
     # What was decided stands in ML Metadata; the report's file may have been edited.
-    blessed = bool(record.output("Evaluator", "blessing").properties.get("blessed"))
+    blessed = bool(record.output("Gate", "verdict").properties.get("blessed"))
     if bool(reported["blessed"]) != blessed:
         raise ValueError(
             f"{record.output('FairnessReport', 'report').uri / SUMMARY} says that the model was "
-            f"{'passed' if reported['blessed'] else 'refused'}, and the blessing that it was "
+            f"{'passed' if reported['blessed'] else 'refused'}, and the gate that it was "
             f"{'passed' if blessed else 'refused'}: the file was changed. Delete its folder, and run again"
         )
     return reported | {

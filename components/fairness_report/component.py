@@ -13,6 +13,7 @@ from components.fairness_report import executor
 from components.fairness_report.rendering import assets_hash
 from components.fairness_report.sections.earlier_runs import REPORT_TYPE
 from components.fairness_report.settings import ReportSettings
+from components.gate.component import GateVerdict
 from components.negative_splitter.component import NegativeCounts
 
 
@@ -36,7 +37,7 @@ class FairnessReportSpec(types.ComponentSpec):
     }
     INPUTS = {
         "evaluation": component_spec.ChannelParameter(type=standard_artifacts.ModelEvaluation),
-        "blessing": component_spec.ChannelParameter(type=standard_artifacts.ModelBlessing),
+        "verdict": component_spec.ChannelParameter(type=GateVerdict),
         "pushed_model": component_spec.ChannelParameter(type=standard_artifacts.PushedModel),
         "model": component_spec.ChannelParameter(type=standard_artifacts.Model),
         "model_run": component_spec.ChannelParameter(type=standard_artifacts.ModelRun),

@@ -12,15 +12,18 @@ import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_metadata.proto.v0 import anomalies_pb2, statistics_pb2
 from tfx import types
-from tfx.components.evaluator.constants import BLESSED_FILE_NAME
 from tfx.types import artifact_utils
 
 from components.anomaly_gate.executor import describe
 from components.fairness_report.settings import ReportSettings
+from components.gate.conversion import to_verdict
+from components.gate.verdict_record import VERDICT_DIGEST, VerdictRecord
 from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.details import decode_details, load_overall
-from components.tradeoff_metrics.judging.gate import Verdict, verdict
+from components.tradeoff_metrics.judging.bounds import bounds
+from components.tradeoff_metrics.judging.gate import Verdict
 from components.tradeoff_metrics.names import DETAILS, MetricName, suffix
+from models.formats.file_digest import folder_digest
 
 CANDIDATE, BASELINE = MODELS
 # TFMA's view of one slice: output → sub key → metric → its value as a message.
@@ -72,19 +75,16 @@ def read_inputs(settings: ReportSettings, artifacts: dict[str, list[types.Artifa
         run_id: The run's id.
 
     Raises:
-        ValueError: The blessing and the gate disagree, or the evaluation was made for other groups.
+        ValueError: The verdict or the evaluation was edited since the gate, or the evaluation was made for other groups.
         FileNotFoundError: An artifact lacks its file.
     """
     evaluation = _uri(artifacts, "evaluation")
-    tasks, groups = settings.task_names, list(settings.groups)
-    judged = verdict(evaluation, settings.gate, tasks, groups)
-    _check_blessing(_uri(artifacts, "blessing"), judged)
     log = artifact_utils.get_single_instance(artifacts["examples"])
     return RunInputs(
         settings=settings,
         run_id=run_id,
-        judged=judged,
-        details=details_by_group(evaluation, groups),
+        judged=_verdict(artifact_utils.get_single_instance(artifacts["verdict"]), evaluation, settings),
+        details=details_by_group(evaluation, list(settings.groups)),
         slices={model: load_slices(evaluation, model) for model in MODELS},
         counts=_json(_uri(artifacts, "counts"), "counts.json"),
         log_counts=json.loads(log.get_string_custom_property("row_counts")),
@@ -125,13 +125,15 @@ def double(value: Optional[dict[str, Any]]) -> float:
     return number if isinstance(number, float) else float(number)
 
 
-def _check_blessing(folder: str, judged: Verdict) -> None:
-    """Checks the file and not the artifact's property, which some engines hand over as another type."""
-    if tf.io.gfile.exists(os.path.join(folder, BLESSED_FILE_NAME)) != judged.blessed:
+def _verdict(artifact: types.Artifact, evaluation: str, settings: ReportSettings) -> Verdict:
+    """The verdict as the gate wrote it; the figures beside it have to be those that it was read from."""
+    record = VerdictRecord.load(artifact.uri, artifact.get_string_custom_property(VERDICT_DIGEST))
+    if folder_digest(evaluation) != record.evaluation:
         raise ValueError(
-            f"FairnessReport: the Evaluator's blessing {folder} and the gate disagree: the gate's reasons are "
-            f"{judged.reasons or 'none, all bounds hold'}"
+            f"FairnessReport: the evaluation {evaluation} was changed after the gate had judged by it. "
+            "Delete its folder, and run again"
         )
+    return to_verdict(record, bounds(settings.gate, settings.task_names, settings.groups))
 
 
 def _pushed(pushed: types.Artifact) -> Optional[str]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from tfx import types
 from tfx.components.pusher import executor as tfx_pusher
+from tfx.components.util import model_utils
 from tfx.types import artifact_utils, standard_component_specs
 
+from components.gate.verdict_record import VERDICT_DIGEST, VerdictRecord, cleared
 from components.model_pusher import remote_push
 from components.model_pusher.push import push
 from models.formats.file_digest import JUDGED
@@ -23,23 +25,28 @@ class Executor(tfx_pusher.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Checks the blessing, then pushes.
+        """Checks blessing and verdict, then pushes.
 
         Raises:
-          ValueError: There is no blessing among the inputs (TFX's own executor would push unjudged), or one that does not
-            say which files were judged.
+          ValueError: Blessing or verdict are not among the inputs (TFX's own executor would push unjudged), or the blessing
+            does not say which files were judged.
+          VerdictError: The verdict was edited, or is not that of the blessing.
           ChangedModelError: The model's files are not those that were judged.
         """
         pushed = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
-        if not input_dict.get(standard_component_specs.MODEL_BLESSING_KEY):
-            raise ValueError("ModelPusher: expected a `model_blessing`, received none; nothing was pushed")
-        if not self.CheckBlessing(input_dict):
-            self._MarkNotPushed(pushed)
-            return
+        for key in (standard_component_specs.MODEL_BLESSING_KEY, "verdict"):
+            if not input_dict.get(key):
+                raise ValueError(f"ModelPusher: expected a `{key}`, received none; nothing was pushed")
         blessing = artifact_utils.get_single_instance(input_dict[standard_component_specs.MODEL_BLESSING_KEY])
+        verdict = artifact_utils.get_single_instance(input_dict["verdict"])
         digest = blessing.get_string_custom_property(JUDGED)
         if not digest:
             raise ValueError("ModelPusher: expected a blessing that says which files were judged; nothing was pushed")
+        record = VerdictRecord.load(verdict.uri, verdict.get_string_custom_property(VERDICT_DIGEST))
+        blessed = model_utils.is_model_blessed(blessing)
+        if not cleared(record, blessing.uri, blessed=blessed, judged=digest):
+            self._MarkNotPushed(pushed)
+            return
         model, directory = self.GetModelPath(input_dict), exec_properties["directory"]
         if "://" in model + directory:
             target = remote_push.push(model, directory, digest)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Union
 
-# Custom property of the Evaluator's blessing: the digest of the serving model that was judged.
+# Custom property of the blessings of Evaluator and Gate: the digest of the serving model that was judged.
 JUDGED = "model_digest"
 _BLOCK = 1 << 20
 

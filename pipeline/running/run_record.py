@@ -11,6 +11,7 @@ from absl import logging
 from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.gate.verdict_record import VERDICT_DIGEST, VerdictError, VerdictRecord, cleared
 from components.model_pusher.push import push, versions
 from models.formats.file_digest import JUDGED, folder_digest
 from pipeline.running.events import PROGRESS
@@ -194,17 +195,18 @@ def ensure_newest(record: RunRecord, folder: RunFolder) -> Optional[Path]:
     """Makes the run's pushed model the newest in the serving directory and returns where it stands.
 
     A pusher that was served from cache pushes nothing: after run A, then B, then A again, B would still be served. The
-    blessing is part of what was cached, so pushing A's model once more is as judged as it was the first time; its digest
-    tells whether it is still that model.
+    verdict is part of what was cached, so pushing A's model once more is as judged as it was the first time, as long as
+    verdict and blessing still say so; its digest tells whether it is still that model.
 
     Raises:
+      VerdictError: Verdict or blessing were removed or edited since, or do not let the model pass.
       ChangedModelError: The model's folder holds other files than those that were judged.
     """
     target = pushed_to(record)
     if target is None:
         return None
+    judged = _cleared_model(record)
     standing = versions(folder.serving)
-    judged = record.output("Evaluator", "blessing").properties[JUDGED]
     newest = bool(standing) and target == folder.serving / str(standing[-1])
     if newest and folder_digest(target) == judged:
         return target
@@ -212,3 +214,13 @@ def ensure_newest(record: RunRecord, folder: RunFolder) -> Optional[Path]:
     why = "its files were changed since" if newest else "it is not the newest"
     logging.info("%sthis model was pushed before, and %s: pushed again to %s", PROGRESS, why, again)
     return again
+
+
+def _cleared_model(record: RunRecord) -> str:
+    """Digest of the model that the gate let pass, by verdict and blessing as they lie there now."""
+    verdict, blessing = record.output("Gate", "verdict"), record.output("Gate", "blessing")
+    found = VerdictRecord.load(verdict.uri, verdict.properties.get(VERDICT_DIGEST))
+    judged = str(blessing.properties[JUDGED])
+    if not cleared(found, blessing.uri, blessed=bool(blessing.properties["blessed"]), judged=judged):
+        raise VerdictError(f"{verdict.uri}: the gate refused the model, and its record says that it was pushed")
+    return judged

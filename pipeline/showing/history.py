@@ -90,7 +90,10 @@ class Run:
         """The gate's verdict; None where the run did not come to one."""
         if self.summary is not None:
             return bool(self.summary["blessed"])
-        value = self._property("Evaluator", "blessing", "blessed")
+        value = self._property("Gate", "verdict", "blessed")
+        if "Gate" not in self.record.nodes and "ModelPusher" in self.record.nodes:
+            # A run of before the Gate: its pusher took the Evaluator's word.
+            value = self._property("Evaluator", "blessing", "blessed")
         return None if value is None else bool(value)
 
     @property

@@ -13,7 +13,7 @@ from tests.kubeflow.spec_runner import SpecRunner, TaskFailed
 TFX_ENTRY_POINT = ["python", "-m", "tfx.orchestration.kubeflow.v2.container.kubeflow_v2_run_executor"]
 NODES = {
     "InteractionLogGen", "NegativeSplitter", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate",
-    "Transform", "Baseline", "Candidate", "Evaluator", "ModelPusher", "FairnessReport",
+    "Transform", "Baseline", "Candidate", "Evaluator", "Gate", "ModelPusher", "FairnessReport",
 }  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def test_what_is_recorded_names_the_object_store_and_no_pod(finished: SpecRunner
 
 def test_the_blessed_model_is_pushed(finished: SpecRunner, compiled: Compiled) -> None:
     assert finished.outputs["Evaluator", "blessing"].properties["blessed"] == 1
+    assert finished.outputs["Gate", "verdict"].properties["blessed"] == 1
     pushed = finished.outputs["ModelPusher", "pushed_model"].properties
     assert pushed["pushed"] == 1
     destination = Path(pushed["pushed_destination"])

@@ -21,7 +21,16 @@ STATES = {
     "running": mlmd.Execution.RUNNING,
     "canceled": mlmd.Execution.CANCELED,
 }
-NODES = ("InteractionLogGen", "NegativeSplitter", "Transform", "Baseline", "Candidate", "Evaluator", "ModelPusher")
+NODES = (
+    "InteractionLogGen",
+    "NegativeSplitter",
+    "Transform",
+    "Baseline",
+    "Candidate",
+    "Evaluator",
+    "Gate",
+    "ModelPusher",
+)
 
 
 def sample_settings(**blocks: dict[str, Any]) -> RunSettings:
@@ -133,6 +142,7 @@ class RecordedRuns:
             "Candidate": ("model_run", {}),
             "Baseline": ("model_run", {}),
             "Evaluator": ("blessing", {"blessed": int(report["blessed"] if report else 1)}),
+            "Gate": ("verdict", {"blessed": int(report["blessed"] if report else 1)}),
             "ModelPusher": ("pushed_model", {"pushed": 0}),
             # A value that is undefined is not recorded.
             "FairnessReport": (

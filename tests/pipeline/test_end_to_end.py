@@ -22,7 +22,7 @@ from pipeline.running.run_record import latest
 TASKS = ("click", "long_view", "like")
 ALL = {
     "InteractionLogGen", "NegativeSplitter", "StatisticsGen", "ImportSchemaGen", "ExampleValidator", "AnomalyGate",
-    "Transform", "Baseline", "Candidate", "Evaluator", "ModelPusher", "FairnessReport",
+    "Transform", "Baseline", "Candidate", "Evaluator", "Gate", "ModelPusher", "FairnessReport",
 }  # fmt: skip
 
 
@@ -68,8 +68,31 @@ def test_first_run_runs_everything_and_pushes(unfair: dict[str, Any], runs: Runs
     assert Path(unfair["pushed"], "saved_model.pb").is_file()
 
 
+def test_a_disagreement_stops_before_the_push(
+    unfair: dict[str, Any], runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving, metadata = runs.small.folder / "serving", runs.small.folder / "metadata.sqlite"
+    before = versions(serving)
+    mark = latest(metadata, "small").output("Evaluator", "blessing").uri / "BLESSED"
+    mark.unlink()
+
+    def edited(*modules: str) -> str:
+        return source_hash(*modules) + ("-edited" if "components.gate.executor" in modules else "")
+
+    # The Evaluator is served from cache, and the gate judges anew.
+    monkeypatch.setattr(pipeline, "source_hash", edited)
+    with pytest.raises(RuntimeError, match="the Evaluator's blessing and the gate disagree; nothing was pushed"):
+        runs()
+    nodes = latest(metadata, "small").nodes
+    assert nodes["Evaluator"].state == "cached" and nodes["Gate"].state == "failed" and "ModelPusher" not in nodes
+    assert versions(serving) == before and not (runs.small.folder / "summary.json").exists()
+    mark.touch()
+    assert runs()["anew"] == {"Gate", "ModelPusher", "FairnessReport"}
+    assert len(versions(serving)) == len(before) + 1
+
+
 def test_changed_strength_trains_the_candidate_and_not_the_baseline(fair: dict[str, Any]) -> None:
-    assert fair["anew"] == {"Candidate", "Evaluator", "ModelPusher", "FairnessReport"}
+    assert fair["anew"] == {"Candidate", "Evaluator", "Gate", "ModelPusher", "FairnessReport"}
 
 
 def test_unchanged_is_all_cached(again: dict[str, Any], fair: dict[str, Any]) -> None:
@@ -136,7 +159,7 @@ def test_an_older_model_served_from_cache_becomes_the_newest_again(
 def test_a_refused_model_is_not_pushed_and_says_why(runs: Runs, again: dict[str, Any]) -> None:
     before = versions(runs.small.folder / "serving")
     refused = runs(gate={"are_max": 0.01})
-    assert refused["anew"] == {"Evaluator", "ModelPusher", "FairnessReport"}
+    assert refused["anew"] == {"Evaluator", "Gate", "ModelPusher", "FairnessReport"}
     assert not refused["blessed"] and refused["pushed"] is None
     assert any("ARE" in reason and "0.01" in reason for reason in refused["reasons"])
     assert versions(runs.small.folder / "serving") == before
@@ -148,7 +171,7 @@ def test_an_edited_component_runs_again(runs: Runs, again: dict[str, Any], monke
         return source_hash(*modules) + ("-edited" if "components.tradeoff_metrics.metrics" in modules else "")
 
     monkeypatch.setattr(pipeline, "source_hash", edited)
-    assert runs()["anew"] == {"Evaluator", "ModelPusher", "FairnessReport"}
+    assert runs()["anew"] == {"Evaluator", "Gate", "ModelPusher", "FairnessReport"}
 
 
 def test_a_side_table_that_changed_is_read_again(runs: Runs, again: dict[str, Any]) -> None:

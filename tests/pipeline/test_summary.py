@@ -36,7 +36,7 @@ def record(tmp_path: Path) -> RunRecord:
         node("Evaluator", "finished", evaluation="evaluation"),
         node("FairnessReport", "finished", report="report"),
     ]
-    nodes[1].outputs["blessing"] = Output(tmp_path / "blessing", {"blessed": 1})
+    nodes.append(Node("Gate", "finished", 0.1, {"verdict": Output(tmp_path / "verdict", {"blessed": 1})}))
     (tmp_path / "report" / "summary.json").write_text(json.dumps(REPORTED), encoding="utf-8")
     return RunRecord("this run", {node.name: node for node in nodes})
 
@@ -56,8 +56,8 @@ def test_the_runner_adds_stages_paths_its_run_and_where_the_model_stands(folder:
 
 
 def test_a_report_that_was_edited_decides_nothing(folder: RunFolder, record: RunRecord) -> None:
-    record.nodes["Evaluator"].outputs["blessing"].properties["blessed"] = 0
-    with pytest.raises(ValueError, match="says that the model was passed, and the blessing that it was refused"):
+    record.nodes["Gate"].outputs["verdict"].properties["blessed"] = 0
+    with pytest.raises(ValueError, match="says that the model was passed, and the gate that it was refused"):
         summary.compose(dict(REPORTED), folder, record, None)
 
 

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 from tensorflow_metadata.proto.v0 import anomalies_pb2
-from tfx.components.evaluator import executor as evaluator
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.utils import json_utils, proto_utils
 
+from components.evaluator import executor as evaluator
 from components.fairness_report.settings import ReportSettings
+from components.gate import executor as gate
+from components.gate.component import GateVerdict
 from components.negative_splitter.component import NegativeCounts
 from pipeline.evaluation import EXTRACTOR_MODULE, build_eval_config
 
@@ -94,6 +96,21 @@ def _evaluation(root: Path, rows: Any, settings: ReportSettings) -> dict[str, li
             "feature_slicing_spec": None,
         },
     )
+    found["verdict"] = [_folder(GateVerdict(), root / "verdict")]
+    gate.Executor(context).Do(
+        {"evaluation": found["evaluation"], "evaluator_blessing": found["blessing"]},
+        {
+            "verdict": found["verdict"],
+            "blessing": [_folder(standard_artifacts.ModelBlessing(), root / "gate_blessing")],
+        },
+        {
+            "gate": settings.gate.model_dump_json(),
+            "tasks": json.dumps(settings.task_names),
+            "groups": json.dumps(settings.groups),
+        },
+    )
+    # The report reads the gate's word alone.
+    del found["blessing"]
     return found
 
 

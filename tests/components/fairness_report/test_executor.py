@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from components.fairness_report.component import FairnessReport, FairnessReportA
 from components.fairness_report.executor import Executor
 from components.fairness_report.inputs import read_inputs
 from components.fairness_report.settings import ReportSettings
+from components.gate.verdict_record import VerdictError
 
 
 def do(evaluated: Any, uri: Path, run_id: str = "", **properties: Any) -> Any:
@@ -107,14 +109,27 @@ def test_a_failure_leaves_nothing(evaluated: Any, tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "two").exists() and not [path for path in copied if path.endswith("index.html")]
 
 
-def test_a_blessing_that_contradicts_the_gate_is_refused(evaluated: Any, tmp_path: Path) -> None:
-    from tfx.types import standard_artifacts
+def copied(artifact: Any, folder: Path) -> Any:
+    """The artifact with its properties, in a folder that a test may edit."""
+    other = type(artifact)()
+    other.copy_from(artifact)
+    shutil.copytree(artifact.uri, folder)
+    other.uri = str(folder)
+    return other
 
-    blessing = standard_artifacts.ModelBlessing()
-    blessing.uri = str(tmp_path)
-    (tmp_path / "BLESSED").touch()
-    with pytest.raises(ValueError, match=f"blessing {tmp_path} and the gate disagree: the gate's reasons are .*ARE"):
-        read_inputs(evaluated.settings, {**evaluated.artifacts, "blessing": [blessing]}, "")
+
+def test_a_verdict_or_an_evaluation_that_was_edited_is_refused(evaluated: Any, tmp_path: Path) -> None:
+    verdict = copied(evaluated.artifacts["verdict"][0], tmp_path / "verdict")
+    path = tmp_path / "verdict" / "verdict.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("false", "true"), encoding="utf-8")
+    with pytest.raises(VerdictError, match=f"{path}: expected the verdict as the gate wrote it"):
+        read_inputs(evaluated.settings, {**evaluated.artifacts, "verdict": [verdict]}, "")
+    evaluation = copied(evaluated.artifacts["evaluation"][0], tmp_path / "evaluation")
+    (tmp_path / "evaluation" / "eval_config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(
+        ValueError, match=f"evaluation {tmp_path}/evaluation was changed after the gate had judged by it"
+    ):
+        read_inputs(evaluated.settings, {**evaluated.artifacts, "evaluation": [evaluation]}, "")
 
 
 def test_it_says_where_a_model_was_pushed(evaluated: Any) -> None:

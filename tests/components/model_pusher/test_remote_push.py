@@ -9,6 +9,8 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
+from components.gate.component import GateVerdict
+from components.gate.verdict_record import VERDICT_DIGEST, BoundRecord, VerdictRecord
 from components.model_pusher import remote_push
 from components.model_pusher.executor import Executor
 from components.model_pusher.push import ChangedModelError
@@ -102,18 +104,32 @@ def test_a_model_that_was_not_judged_is_refused(model: str, directory: str) -> N
 
 
 @pytest.mark.parametrize("blessed", [0, 1])
-def test_the_executor_pushes_a_blessed_model_alone(model: str, directory: str, blessed: int) -> None:
+def test_the_executor_pushes_a_blessed_model_alone(model: str, directory: str, tmp_path: Path, blessed: int) -> None:
     artifact, blessing = standard_artifacts.Model(), standard_artifacts.ModelBlessing()
-    pushed = standard_artifacts.PushedModel()
-    artifact.uri = str(Path(model).parent / "artifact")
-    (Path(artifact.uri) / "Format-Serving").parent.mkdir()
+    pushed, verdict = standard_artifacts.PushedModel(), GateVerdict()
+    artifact.uri, blessing.uri, verdict.uri = (str(tmp_path / name) for name in ("artifact", "blessing", "verdict"))
+    for folder in (artifact.uri, blessing.uri):
+        Path(folder).mkdir()
     Path(model).rename(Path(artifact.uri) / "Format-Serving")
+    judged = folder_digest(Path(artifact.uri) / "Format-Serving")
     blessing.set_int_custom_property("blessed", blessed)
-    inputs, outputs = {"model": [artifact], "model_blessing": [blessing]}, {"pushed_model": [pushed]}
-    if blessed:
-        with pytest.raises(ValueError, match="a blessing that says which files were judged; nothing was pushed"):
-            Executor().Do(inputs, outputs, {"directory": directory})
-    blessing.set_string_custom_property(JUDGED, folder_digest(Path(artifact.uri) / "Format-Serving"))
+    (Path(blessing.uri) / ("BLESSED" if blessed else "NOT_BLESSED")).touch()
+    bound = BoundRecord(
+        setting="are_max", group=None, metric="are", limit=1, value=2, interval=(1, 3), ok=bool(blessed), sentence="so"
+    )
+    reasons = () if blessed else ("so",)
+    record = VerdictRecord(blessed=bool(blessed), reasons=reasons, bounds=(bound,), model=judged, evaluation="sha256:e")
+    verdict.set_string_custom_property(VERDICT_DIGEST, record.save(verdict.uri))
+    inputs, outputs = (
+        {"model": [artifact], "model_blessing": [blessing], "verdict": [verdict]},
+        {"pushed_model": [pushed]},
+    )
+    for key in ("model_blessing", "verdict"):
+        with pytest.raises(ValueError, match=f"expected a `{key}`, received none; nothing was pushed"):
+            Executor().Do({**inputs, key: []}, outputs, {"directory": directory})
+    with pytest.raises(ValueError, match="a blessing that says which files were judged; nothing was pushed"):
+        Executor().Do(inputs, outputs, {"directory": directory})
+    blessing.set_string_custom_property(JUDGED, judged)
     Executor().Do(inputs, outputs, {"directory": directory})
     assert len(remote_push.versions(directory)) == blessed
     if blessed:

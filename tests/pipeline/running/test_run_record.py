@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+from components.gate.verdict_record import VERDICT_DIGEST, BoundRecord, VerdictError, VerdictRecord
 from components.model_pusher.push import ChangedModelError, push, versions
 from models.formats.file_digest import JUDGED, folder_digest
 from pipeline.running.places import RunFolder
@@ -107,9 +108,24 @@ def pushed_record(model: Path, target: Path) -> RunRecord:
     pusher = Node(
         "ModelPusher", "cached", 0, {"pushed_model": Output(model, {"pushed": 1, "pushed_destination": str(target)})}
     )
-    blessing = Output(model, {"blessed": 1, JUDGED: folder_digest(model / "Format-Serving")})
-    evaluator = Node("Evaluator", "cached", 0, {"blessing": blessing})
-    return RunRecord("r", {"Candidate": candidate, "Evaluator": evaluator, "ModelPusher": pusher})
+    return RunRecord("r", {"Candidate": candidate, "Gate": gate_node(model, blessed=True), "ModelPusher": pusher})
+
+
+def gate_node(model: Path, *, blessed: bool) -> Node:
+    """The node with a verdict and a blessing in the model's folder."""
+    judged = folder_digest(model / "Format-Serving")
+    bound = BoundRecord(
+        setting="are_max", group=None, metric="are", limit=1, value=2, interval=(1, 3), ok=blessed, sentence="ARE is 2"
+    )
+    reasons = () if blessed else (bound.sentence,)
+    verdict = VerdictRecord(blessed=blessed, reasons=reasons, bounds=(bound,), model=judged, evaluation="sha256:e")
+    outputs = {
+        "verdict": Output(model / "verdict", {VERDICT_DIGEST: verdict.save(model / "verdict")}),
+        "blessing": Output(model, {"blessed": int(blessed), JUDGED: judged}),
+    }
+    if blessed:
+        (model / "BLESSED").touch()
+    return Node("Gate", "cached", 0, outputs)
 
 
 def test_a_cached_push_ends_as_the_newest(folder: RunFolder, tmp_path: Path) -> None:
@@ -131,6 +147,10 @@ def test_a_cached_push_ends_as_the_newest(folder: RunFolder, tmp_path: Path) -> 
     once_more = ensure_newest(pushed_record(models["a"], again), folder)
     assert once_more is not None and once_more != again
     record = pushed_record(models["a"], first)
+    (models["a"] / "BLESSED").unlink()
+    with pytest.raises(VerdictError, match="verdict and blessing disagree"):
+        ensure_newest(record, folder)
+    record = pushed_record(models["a"], first)
     (models["a"] / "Format-Serving" / "saved_model.pb").write_text("d", encoding="utf-8")
     with pytest.raises(ChangedModelError, match="nothing was pushed"):
         ensure_newest(record, folder)
@@ -143,3 +163,13 @@ def test_a_refused_model_is_not_pushed_again(folder: RunFolder, tmp_path: Path) 
     assert pushed_to(record) is None
     assert ensure_newest(record, folder) is None
     assert not folder.serving.exists()
+
+
+def test_a_record_that_says_pushed_of_a_refused_model_is_an_error(folder: RunFolder, tmp_path: Path) -> None:
+    model = tmp_path / "m"
+    (model / "Format-Serving").mkdir(parents=True)
+    record = pushed_record(model, folder.serving / "1")
+    (model / "BLESSED").unlink()
+    record.nodes["Gate"] = gate_node(model, blessed=False)
+    with pytest.raises(VerdictError, match="the gate refused the model, and its record says that it was pushed"):
+        ensure_newest(record, folder)

@@ -115,6 +115,22 @@ def test_a_run_without_a_report_node_has_the_verdict_of_the_metadata(recorded: R
     assert run.estimate("arfg") is None
 
 
+def test_the_verdict_is_the_gates_and_in_runs_of_before_the_gate_the_evaluators(recorded: RecordedRuns) -> None:
+    whole = dict.fromkeys(NODES, "finished")
+    recorded.add("of before", {node: state for node, state in whole.items() if node != "Gate"})
+    recorded.add("killed", {node: state for node, state in whole.items() if node not in ("Gate", "ModelPusher")})
+    recorded.add("failed", whole | {"Gate": "failed"})
+    refused = summary(sample_settings(), blessed=False)
+    page = recorded.add("refused", whole, report=refused)
+    shutil.rmtree(page)
+    refused_run, failed, killed, old = listed(recorded)
+    assert (old.state, old.blessed) == ("finished", True)
+    # The Evaluator's word alone lets nothing pass.
+    assert (killed.state, killed.blessed) == ("killed", None)
+    assert (failed.state, failed.at, failed.blessed) == ("failed", "Gate", None)
+    assert refused_run.blessed is False
+
+
 def test_the_runner_s_own_summary_serves_the_run_that_wrote_it(recorded: RecordedRuns) -> None:
     recorded.add("first", dict.fromkeys(NODES, "finished"))
     recorded.finished("second")

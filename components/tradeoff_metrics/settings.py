@@ -64,7 +64,9 @@ def check_threshold(threshold: float) -> None:
         ValueError: Not in (0, 1), or so small that Python prints an exponent.
     """
     if not 0 < threshold < 1 or "e" in str(threshold):
-        raise ValueError(f"each of `fairness_thresholds` should be in (0, 1), 0.0001 or above. Received: {threshold}")
+        raise ValueError(
+            f"each of `fairness_thresholds`, which a task's `threshold` joins, should be in (0, 1), 0.0001 or above. Received: {threshold}"
+        )
 
 
 class _Bounds(Settings):

@@ -164,7 +164,7 @@ def test_a_tasks_number_joins_the_fairness_thresholds():
     assert fairness_thresholds(0.5, settings) == [0.5, 0.75]
     assert fairness_thresholds(0.123, settings) == [0.123, 0.5, 0.75]
     assert fairness_thresholds("base_rate", settings) == [0.5, 0.75]
-    with pytest.raises(ValueError, match="fairness threshold"):
+    with pytest.raises(ValueError, match="fairness_thresholds`"):
         fairness_thresholds(1.0, settings)
 
 

@@ -51,11 +51,11 @@ def test_unknown_module_is_an_error(project: Path) -> None:
 @pytest.mark.parametrize(
     ("component", "part"),
     [
-        ("models.trainer", "models.fairness.mtaf"),
-        ("models.trainer", "models.networks.mmoe"),
+        ("models.training.trainer", "models.fairness.mtaf"),
+        ("models.training.trainer", "models.networks.mmoe"),
         ("components.negative_splitter.executor", "components.negative_splitter.negatives"),
-        ("components.interaction_log_gen.executor", "components.interaction_log_gen.conversion"),
-        ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.statistics"),
+        ("components.interaction_log_gen.executor", "components.interaction_log_gen.values.conversion"),
+        ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.figures.statistics"),
     ],
 )
 def test_real_components_cover_the_part_that_matters(component: str, part: str) -> None:

@@ -47,14 +47,14 @@ def test_changes_against_single_task_models_may_be_bounded_below_zero():
 @pytest.mark.parametrize(
     ("gate", "message"),
     [
-        ({"fpr_gap_max": -0.1}, "`fpr_gap_max`  should be at least 0"),
+        ({"fpr_gap_max": -0.1}, "`fpr_gap_max` should be at least 0"),
         ({"tpr_gap_max": {"click": float("nan")}}, "should be a finite number"),
         ({"arfg_max": 0}, "greater than 0"),
         ({"delta_p_min": float("nan")}, "should be a finite number"),
         ({"error_difference_max": {"click": float("inf")}}, "should be a finite number"),
-        ({"negative_transfer_count_max": -1}, "`negative_transfer_count_max`  should be at least 0"),
-        ({"worst_group_auc_min": 70}, "`worst_group_auc_min`  should be at most 1. Received: 70"),
-        ({"worst_cell_error_max": {"click": -0.1}}, "`worst_cell_error_max` click should be at least 0"),
+        ({"negative_transfer_count_max": -1}, "`negative_transfer_count_max` should be at least 0"),
+        ({"worst_group_auc_min": 70}, "`worst_group_auc_min` should be at most 1. Received: 70"),
+        ({"worst_cell_error_max": {"click": -0.1}}, "`worst_cell_error_max` of task `click` should be at least 0"),
         ({"per_group": {"age": {"delta_p_min": 1}}}, "Extra inputs"),
         ({"arfg": 1}, "Extra inputs"),
         ({"on": "mean", "are_max": 1}, "'value' or 'interval'"),
@@ -78,12 +78,12 @@ def test_names_of_the_gate_are_checked():
 
 @pytest.mark.parametrize("threshold", [0, 1, -0.5, 1e-5, float("nan")])
 def test_thresholds_that_fairness_indicators_cannot_name_are_refused(threshold):
-    with pytest.raises(ValidationError, match="a fairness threshold should be in|should be a finite number"):
+    with pytest.raises(ValidationError, match="each of `fairness_thresholds` should be in|should be a finite number"):
         EvaluationSettings(fairness_thresholds=(0.5, threshold))
 
 
 def test_evaluation_checks_names_and_slices():
     with pytest.raises(ValueError, match="without `/`"):
         EvaluationSettings().check(["a/b"], ["gender"])
-    with pytest.raises(ValidationError, match="a slice needs a column"):
+    with pytest.raises(ValidationError, match="each of `slices` should be a column or more"):
         EvaluationSettings(slices=((),))

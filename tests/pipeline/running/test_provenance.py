@@ -28,6 +28,15 @@ def test_covers_what_is_imported_and_nothing_else(project: Path) -> None:
     assert set(modules_of("models.a", project)) == {"models", "models.a", "models.b", "models.c"}
 
 
+def test_a_package_that_imports_whatever_lies_in_it_is_covered_whole(project: Path) -> None:
+    (project / "models/all").mkdir()
+    (project / "models/all/one.py").write_text("from models import c\n", encoding="utf-8")
+    listing = "import pkgutil\nNAMES = [module.name for module in pkgutil.iter_modules(__path__)]\n"
+    (project / "models/all/__init__.py").write_text(listing, encoding="utf-8")
+    found = modules_of("models.all", project)
+    assert set(found) == {"models", "models.all", "models.all.one", "models.c"}
+
+
 @pytest.mark.parametrize("name", ["models/a.py", "models/c.py", "models/__init__.py", "requirements.lock"])
 def test_changes_with_each_source_and_the_lock(project: Path, name: str) -> None:
     before = source_hash("models.a", root=project)

@@ -1,0 +1,138 @@
+"""The registry of metrics: one row says all that the rest needs to know of a metric.
+
+Names of keys, settings of the gate and their ranges, TFMA's thresholds, the direction of a bound, sentences, units and
+titles are derived from it. A metric is added by one file in `families/`, which registers its row when it is imported.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Optional
+
+if TYPE_CHECKING:
+    from components.tradeoff_metrics.figures.statistics import Estimate, TradeoffStatistics
+
+Scope = Literal["overall", "task", "group", "group_task"]
+Unit = Literal["points", "percent", "change", "count", "ratio"]
+# What stands after the key of a metric that the single-task baseline has too.
+BASELINE_SUFFIX = "_baseline"
+
+
+@dataclass(frozen=True)
+class Limit:
+    """The setting of the gate that bounds a metric, and the range that it may have.
+
+    Attributes:
+        setting: The key in the settings, such as ``arfg_max``.
+        lowest: The smallest limit; None allows negative ones of any size.
+        highest: The largest limit; None where there is none.
+        above: What every limit must exceed.
+        description: What the setting bounds, where its key does not say it.
+    """
+
+    setting: str
+    lowest: Optional[float] = 0.0
+    highest: Optional[float] = None
+    above: Optional[float] = None
+    description: Optional[str] = None
+
+    def expected(self, number: float) -> Optional[str]:
+        """What a limit should be where ``number`` is out of the range; None where it is within."""
+        if not (math.isfinite(number) and (self.lowest is None or number >= self.lowest)):
+            return "a finite number" if self.lowest is None else f"at least {self.lowest:g}"
+        if self.above is not None and number <= self.above:
+            return f"above {self.above:g}"
+        return f"at most {self.highest:g}" if self.highest is not None and number > self.highest else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A row of the registry.
+
+    Attributes:
+        key: Its name in keys: see `names.py`.
+        title: Its name in tables.
+        unit: How its values are shown; ``change`` is in percent already.
+        scope: Over all rows (``overall``, ``task``) or between the groups of a key (``group``, ``group_task``), as one value
+            or as one for each task.
+        better: Whether lower or higher values are better. A bound is a maximum where lower is better, else a minimum.
+        compute: (statistics of a group key, model) → an estimate for each task, or the one of a metric that has no task.
+        has_interval: False for plain counts of rows.
+        has_baseline: Whether it is emitted for the single-task baseline too.
+        limit: The setting that bounds it; None where no gate may.
+    """
+
+    key: str
+    title: str
+    unit: Unit
+    scope: Scope
+    better: Literal["lower", "higher"]
+    compute: Callable[[TradeoffStatistics, int], Sequence[Estimate]]
+    has_interval: bool = True
+    has_baseline: bool = False
+    limit: Optional[Limit] = None
+
+    @property
+    def of_task(self) -> bool:
+        """Whether each task has its own value."""
+        return self.scope in ("task", "group_task")
+
+    @property
+    def of_group(self) -> bool:
+        """Whether each group key has its own value."""
+        return self.scope in ("group", "group_task")
+
+
+_METRICS: dict[str, Metric] = {}
+
+
+def register(metric: Metric) -> Metric:
+    """Adds a row.
+
+    Raises:
+        ValueError: The key or the setting is another metric's.
+    """
+    settings = [other.limit.setting for other in _METRICS.values() if other.limit]
+    if {metric.key, metric.key + BASELINE_SUFFIX} & set(emitted()):
+        raise ValueError(f"metric `{metric.key}` is already registered")
+    if metric.limit and metric.limit.setting in settings:
+        raise ValueError(f"metric `{metric.key}`: another metric is bounded by `{metric.limit.setting}`")
+    _METRICS[metric.key] = metric
+    return metric
+
+
+def unregister(key: str) -> None:
+    """Takes a row out again.
+
+    Raises:
+        KeyError: There is no such metric.
+    """
+    del _METRICS[key]
+
+
+def metrics() -> list[Metric]:
+    """All rows, in the order in which tables show them."""
+    return list(_METRICS.values())
+
+
+def metric(key: str) -> Metric:
+    """The row of a key.
+
+    Raises:
+        KeyError: There is no such metric.
+    """
+    return _METRICS[key]
+
+
+def emitted() -> dict[str, Metric]:
+    """The metric of each name that an evaluation holds: its own, and that of the baseline where it has one."""
+    return {
+        key + end: found for key, found in _METRICS.items() for end in ("", BASELINE_SUFFIX)[: 1 + found.has_baseline]
+    }
+
+
+def bounded(*, of_group: bool) -> dict[str, Metric]:
+    """The metrics that a gate may bound by their setting: those between groups, or those over all rows."""
+    return {found.limit.setting: found for found in metrics() if found.limit and found.of_group is of_group}

@@ -22,12 +22,13 @@ import math
 from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
-from components.fairness_report.words.sentences import bound_sentence, plain
 from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.figures.transfer import harmed
 from components.tradeoff_metrics.figures.worst import METRICS
 from components.tradeoff_metrics.judging.bounds import BoundResult
 from components.tradeoff_metrics.judging.evidence import left_out_sentences, lone_rows_sentence
+from components.tradeoff_metrics.telling.parts import plain
+from components.tradeoff_metrics.telling.sentences import bound_sentence
 
 CANDIDATE, BASELINE = MODELS
 WHO = {"baseline": BASELINE, "model": CANDIDATE}

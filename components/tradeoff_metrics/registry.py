@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, Optional
 
 if TYPE_CHECKING:
     from components.tradeoff_metrics.figures.statistics import Estimate, TradeoffStatistics
+    from components.tradeoff_metrics.judging.bounds import Bound
+    from components.tradeoff_metrics.telling.parts import Details, Sentence, Told
 
 Scope = Literal["overall", "task", "group", "group_task"]
 Unit = Literal["points", "percent", "change", "count", "ratio"]
@@ -62,6 +64,11 @@ class Metric:
         has_interval: False for plain counts of rows.
         has_baseline: Whether it is emitted for the single-task baseline too.
         limit: The setting that bounds it; None where no gate may.
+        subject: How a verdict's sentence begins, with ``{task}`` and ``{group}`` in the places of their names; made of the
+            title where it is empty.
+        evidence: (bound, details of its group key) → what stands behind a value, at the end of a verdict's sentence.
+        who: (bound, details of its group key) → whom the bound speaks of, as a reviewer's sentence begins.
+        describe: What a reviewer reads of a value. Without it: whom it speaks of, the figure and its limit.
     """
 
     key: str
@@ -73,6 +80,10 @@ class Metric:
     has_interval: bool = True
     has_baseline: bool = False
     limit: Optional[Limit] = None
+    subject: str = ""
+    evidence: Optional[Callable[[Bound, Details], str]] = None
+    who: Optional[Callable[[Bound, Details], Sentence]] = None
+    describe: Optional[Callable[[Told], Sentence]] = None
 
     @property
     def of_task(self) -> bool:
@@ -83,6 +94,17 @@ class Metric:
     def of_group(self) -> bool:
         """Whether each group key has its own value."""
         return self.scope in ("group", "group_task")
+
+    def subject_of(self, bound: Bound) -> str:
+        """How the sentence of a verdict begins."""
+        subject = self.subject or "".join(
+            (
+                self.title,
+                " of task `{task}`" if self.of_task else "",
+                " between the groups of `{group}`" if self.of_group else "",
+            )
+        )
+        return subject.format(task=bound.name.task, group=bound.group)
 
 
 _METRICS: dict[str, Metric] = {}

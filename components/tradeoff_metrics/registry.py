@@ -56,6 +56,8 @@ class Metric:
     Attributes:
         key: Its name in keys: see `names.py`.
         title: Its name in tables.
+        short: Its name where two runs are compared; the key in words where it is empty.
+        card: Its name in the model card; the title where it is None, and left out of the card where it is empty.
         unit: How its values are shown; ``change`` is in percent already.
         scope: Over all rows (``overall``, ``task``) or between the groups of a key (``group``, ``group_task``), as one value
             or as one for each task.
@@ -63,6 +65,8 @@ class Metric:
         compute: (statistics of a group key, model) → an estimate for each task, or the one of a metric that has no task.
         has_interval: False for plain counts of rows.
         has_baseline: Whether it is emitted for the single-task baseline too.
+        ratio_of: Key of the metric whose ratio to the baseline's it is: summaries show it beside that one.
+        summarised: Whether `summary.json` lists it; counts of rows stand there with the groups.
         limit: The setting that bounds it; None where no gate may.
         subject: How a verdict's sentence begins, with ``{task}`` and ``{group}`` in the places of their names; made of the
             title where it is empty.
@@ -77,6 +81,10 @@ class Metric:
     scope: Scope
     better: Literal["lower", "higher"]
     compute: Callable[[TradeoffStatistics, int], Sequence[Estimate]]
+    short: str = ""
+    card: Optional[str] = None
+    ratio_of: Optional[str] = None
+    summarised: bool = True
     has_interval: bool = True
     has_baseline: bool = False
     limit: Optional[Limit] = None
@@ -94,6 +102,19 @@ class Metric:
     def of_group(self) -> bool:
         """Whether each group key has its own value."""
         return self.scope in ("group", "group_task")
+
+    @property
+    def name(self) -> str:
+        """Its name where two runs are compared."""
+        return self.short or self.key.replace("_", " ")
+
+    @property
+    def card_name(self) -> str:
+        """Its name in the model card; empty where the card leaves it out."""
+        if self.card is not None:
+            return self.card
+        is_word = self.title[1:2].islower()
+        return self.title[:1].lower() + self.title[1:] if is_word else self.title
 
     def subject_of(self, bound: Bound) -> str:
         """How the sentence of a verdict begins."""
@@ -153,6 +174,16 @@ def emitted() -> dict[str, Metric]:
     return {
         key + end: found for key, found in _METRICS.items() for end in ("", BASELINE_SUFFIX)[: 1 + found.has_baseline]
     }
+
+
+def summarised() -> list[Metric]:
+    """The metrics that a summary lists under their keys."""
+    return [found for found in metrics() if found.summarised and found.ratio_of is None]
+
+
+def ratio_of(key: str) -> Optional[Metric]:
+    """The metric that is the ratio of another one to the baseline's; None where there is none."""
+    return next((found for found in metrics() if found.ratio_of == key), None)
 
 
 def bounded(*, of_group: bool) -> dict[str, Metric]:

@@ -23,6 +23,7 @@ def verdict_data(run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
             found
             | {
                 "title": result.bound.metric.title,
+                "has_interval": result.bound.metric.has_interval,
                 "unit": result.bound.metric.unit,
                 "parts": bound_sentence(result, details),
             }

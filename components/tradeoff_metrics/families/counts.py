@@ -35,6 +35,7 @@ def _register(kind: Kind, description: Optional[str] = None) -> None:
             better="higher",
             compute=lambda statistics, _: statistics.smallest_count(kind),
             has_interval=False,
+            summarised=False,
             limit=Limit(f"min_{rows}", description=description),
             subject=f"the number of known {rows} of task `{{task}}` in the smallest group of `{{group}}`",
             evidence=lambda bound, details: f": `{_smallest(kind, bound, details)}`",

@@ -40,6 +40,7 @@ register(
     Metric(
         key="error_ratio",
         title="Error relative to the single-task model",
+        ratio_of="error",
         unit="ratio",
         scope="task",
         better="lower",
@@ -50,6 +51,8 @@ register(
     Metric(
         key="error_difference",
         title="Error minus the single-task model's",
+        short="error minus single-task's",
+        card="",
         unit="points",
         scope="task",
         better="lower",

@@ -102,13 +102,15 @@ def _rate(model: Details, kind: str, group: str) -> str:
     return f"`{group}` {rate['value']:.4g} ({rate['count']} of {rate['of']} {ROWS[kind]})"
 
 
-def _register(kind: Kind) -> None:
+def _register(kind: Kind, card: Optional[str] = None) -> None:
     key, name = f"{kind}_gap", f"{kind.upper()} gap"
     subject = f"the {name} of task `{{task}}` between the groups of `{{group}}`"
     register(
         Metric(
             key=key,
             title=name,
+            short=name,
+            card=card,
             unit="points",
             scope="group_task",
             better="lower",
@@ -125,6 +127,7 @@ def _register(kind: Kind) -> None:
         Metric(
             key=f"{key}_ratio",
             title=f"{name} relative to the single-task model",
+            ratio_of=key,
             unit="ratio",
             scope="group_task",
             better="lower",
@@ -139,4 +142,4 @@ def _register(kind: Kind) -> None:
 
 
 _register("fpr")
-_register("tpr")
+_register("tpr", card="")

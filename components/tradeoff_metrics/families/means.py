@@ -61,6 +61,8 @@ register(
     Metric(
         key="arfg",
         title="ARFG, gaps relative to single-task models",
+        short="ARFG",
+        card="ARFG",
         unit="ratio",
         scope="group",
         better="lower",
@@ -80,6 +82,8 @@ register(
     Metric(
         key="are",
         title="ARE, errors relative to single-task models",
+        short="ARE",
+        card="ARE",
         unit="ratio",
         scope="overall",
         better="lower",
@@ -95,6 +99,8 @@ register(
     Metric(
         key="delta_p",
         title="Δp, mean relative change of the error",
+        short="Δp in percent",
+        card="Δp in percent, higher is better",
         unit="change",
         scope="overall",
         better="higher",

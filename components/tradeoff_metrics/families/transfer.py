@@ -40,6 +40,8 @@ register(
     Metric(
         key="negative_transfer_count",
         title="Tasks surely worse than single-task",
+        short="tasks surely worse than single-task",
+        card="",
         unit="count",
         scope="overall",
         better="lower",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Optional
+from typing import TYPE_CHECKING, Optional
 
 from components.tradeoff_metrics import registry
 from components.tradeoff_metrics.figures.group_aucs import BNSP, BPSN, SUBGROUP
 from components.tradeoff_metrics.figures.worst import worst_of
-from components.tradeoff_metrics.registry import Limit, Metric, Unit, register
-from components.tradeoff_metrics.telling.parts import CANDIDATE, ROWS, Details, Sentence, what_is_open
+from components.tradeoff_metrics.registry import Limit, Metric, register
+from components.tradeoff_metrics.telling.parts import CANDIDATE, ROWS, Details, Sentence, Told, what_is_open
 from components.tradeoff_metrics.telling.units import with_unit
 from models.formats.listing import listed
 
@@ -56,6 +56,11 @@ def _who(key: str, bound: Bound, details: Details) -> Sentence:
     return [*subject, ("text", " in "), ("task", str(bound.name.task))]
 
 
+def _describe(key: str, told: Told) -> Sentence:
+    worst = _found(key, told.bound, told.details)
+    return [*told.who, ("text", ": "), *worst_parts(key, worst, told.limit, told.told_from)]
+
+
 def _evidence(key: str, bound: Bound, details: Details) -> str:
     """The worst group or cell, its rows, and what has too few rows to be judged."""
     worst, rates = _found(key, bound, details), details["tasks"][bound.name.task][CANDIDATE]["rates"]
@@ -78,50 +83,47 @@ def _too_few(group: str, side: str, rates: Details) -> str:
     return f"`{group}`" + (f" {side.upper()}" if side in (BPSN, BNSP) else "") + f" ({rows})"
 
 
-def _register(
-    key: str, title: str, subject: str, *, better: Literal["lower", "higher"], unit: Unit, limit: Limit
-) -> None:
+def _register(key: str, title: str, subject: str, *, is_auc: bool) -> None:
     register(
         Metric(
             key=key,
             title=title,
-            unit=unit,
+            short=key.replace("_", " ").replace("auc", "AUC"),
+            unit="ratio" if is_auc else "percent",
             scope="group_task",
-            better=better,
+            better="higher" if is_auc else "lower",
             compute=lambda statistics, model: [found.estimate for found in worst_of(statistics, key, model)],
             has_baseline=True,
-            limit=limit,
+            limit=Limit(f"{key}_min", highest=1) if is_auc else Limit(f"{key}_max"),
             subject=subject,
             evidence=lambda bound, details: _evidence(key, bound, details),
             who=lambda bound, details: _who(key, bound, details),
-            describe=lambda told: [
-                *told.who,
-                ("text", ": "),
-                *worst_parts(key, _found(key, told.bound, told.details), told.limit, told.told_from),
-            ],
+            describe=lambda told: _describe(key, told),
         )
     )
 
 
-def _register_error(key: str, title: str, subject: str) -> None:
-    _register(key, title, subject, better="lower", unit="percent", limit=Limit(f"{key}_max"))
-
-
-def _register_auc(key: str, title: str, subject: str) -> None:
-    _register(key, title, subject, better="higher", unit="ratio", limit=Limit(f"{key}_min", highest=1))
-
-
-_register_error(
-    "worst_group_error", "Error in the worst group", "the error of task `{task}` in the worst group of `{group}`"
+_register(
+    "worst_group_error",
+    "Error in the worst group",
+    "the error of task `{task}` in the worst group of `{group}`",
+    is_auc=False,
 )
-_register_auc("worst_group_auc", "AUC in the worst group", "the AUC of task `{task}` in the worst group of `{group}`")
-_register_error(
+_register(
+    "worst_group_auc",
+    "AUC in the worst group",
+    "the AUC of task `{task}` in the worst group of `{group}`",
+    is_auc=True,
+)
+_register(
     "worst_cell_error",
     "Error in the worst cell of label and group",
     "the error of task `{task}` in the worst cell of label and group of `{group}`",
+    is_auc=False,
 )
-_register_auc(
+_register(
     "worst_cell_auc",
     "Lowest subgroup, BPSN or BNSP AUC",
     "the lowest subgroup, BPSN or BNSP AUC of task `{task}` over the groups of `{group}`",
+    is_auc=True,
 )

@@ -18,6 +18,7 @@ from models.formats.texts import inert_line
 ENDS = ("lower", "upper")
 
 DETAILS = "tradeoff_details"
+MODELS = ("candidate", "baseline")
 
 
 @dataclass(frozen=True)

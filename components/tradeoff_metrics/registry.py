@@ -2,6 +2,23 @@
 
 Names of keys, settings of the gate and their ranges, TFMA's thresholds, the direction of a bound, sentences, units and
 titles are derived from it. A metric is added by one file in `families/`, which registers its row when it is imported.
+
+Example:
+    With this row the gate takes ``widest_fpr_gap_max``, and the report tells what became of it::
+
+        register(
+            Metric(
+                key="widest_fpr_gap",
+                title="Widest FPR gap of any task",
+                unit="points",
+                scope="group",
+                better="lower",
+                compute=lambda statistics, model: [
+                    max((gap.estimate for gap in statistics.gaps("fpr", model)), key=lambda estimate: estimate.value)
+                ],
+                limit=Limit("widest_fpr_gap_max"),
+            )
+        )
 """
 
 from __future__ import annotations

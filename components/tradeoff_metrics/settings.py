@@ -83,10 +83,18 @@ class _Bounds(Settings):
     @classmethod
     def _known(cls, values: Any) -> Any:
         known = {*cls.model_fields, *(setting for of_group in cls.of_group for setting in bounded(of_group=of_group))}
-        unknown = [key for key in values if key not in known] if isinstance(values, dict) else []
+        given = values if isinstance(values, dict) else {}
+        unknown = [key for key in given if key not in known]
         if unknown:
             errors = [InitErrorDetails(type="extra_forbidden", loc=(key,), input=values[key]) for key in unknown]
             raise ValidationError.from_exception_data(cls.__name__, errors)
+        for key in set(given) - set(cls.model_fields):
+            # Those of fields are refused by `Settings`.
+            if any(
+                isinstance(leaf, bool)
+                for leaf in (given[key].values() if isinstance(given[key], dict) else [given[key]])
+            ):
+                raise ValueError(f"`{key}` should be a number. Received: {given[key]}")
         return values
 
     @model_validator(mode="after")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Optional
 
-from components.tradeoff_metrics.figures.statistics import ROWS, Kind
 from components.tradeoff_metrics.registry import Limit, Metric, register
-from components.tradeoff_metrics.telling.parts import CANDIDATE, Details, Sentence
+from components.tradeoff_metrics.telling.parts import CANDIDATE, ROWS, Details, Sentence
 
 if TYPE_CHECKING:
+    from components.tradeoff_metrics.figures.statistics import Kind
     from components.tradeoff_metrics.judging.bounds import Bound
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Optional
 
-from components.tradeoff_metrics.counting.accumulator import MODELS
-from components.tradeoff_metrics.figures.statistics import Kind
+from components.tradeoff_metrics.names import MODELS
 from components.tradeoff_metrics.registry import Limit, Metric, register
 from components.tradeoff_metrics.telling.parts import BASELINE, CANDIDATE, ROWS, Details, Sentence, Told
 from components.tradeoff_metrics.telling.units import points
 from models.formats.listing import listed
 
 if TYPE_CHECKING:
+    from components.tradeoff_metrics.figures.statistics import Kind
     from components.tradeoff_metrics.judging.bounds import Bound
 
 _HURT = {"fpr": "more false positives than", "tpr": "fewer of their positives found than"}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Optional
 
 from components.tradeoff_metrics import registry
-from components.tradeoff_metrics.figures.group_aucs import BNSP, BPSN, SUBGROUP
-from components.tradeoff_metrics.figures.worst import worst_of
+from components.tradeoff_metrics.figures.sides import BNSP, BPSN, SUBGROUP
 from components.tradeoff_metrics.registry import Limit, Metric, register
 from components.tradeoff_metrics.telling.parts import CANDIDATE, ROWS, Details, Sentence, Told, what_is_open
 from components.tradeoff_metrics.telling.units import with_unit
 from models.formats.listing import listed
 
 if TYPE_CHECKING:
+    from components.tradeoff_metrics.figures.statistics import Estimate, TradeoffStatistics
     from components.tradeoff_metrics.judging.bounds import Bound
 
 # What an AUC of `figures/worst.py` compares; but for the subgroup's, with those of the other groups.
@@ -83,6 +83,13 @@ def _too_few(group: str, side: str, rates: Details) -> str:
     return f"`{group}`" + (f" {side.upper()}" if side in (BPSN, BNSP) else "") + f" ({rows})"
 
 
+def _compute(key: str, statistics: TradeoffStatistics, model: int) -> list[Estimate]:
+    # Loads SciPy, for which the settings need not wait.
+    from components.tradeoff_metrics.figures.worst import worst_of
+
+    return [found.estimate for found in worst_of(statistics, key, model)]
+
+
 def _register(key: str, title: str, subject: str, *, is_auc: bool) -> None:
     register(
         Metric(
@@ -92,7 +99,7 @@ def _register(key: str, title: str, subject: str, *, is_auc: bool) -> None:
             unit="ratio" if is_auc else "percent",
             scope="group_task",
             better="higher" if is_auc else "lower",
-            compute=lambda statistics, model: [found.estimate for found in worst_of(statistics, key, model)],
+            compute=lambda statistics, model: _compute(key, statistics, model),
             has_baseline=True,
             limit=Limit(f"{key}_min", highest=1) if is_auc else Limit(f"{key}_max"),
             subject=subject,

@@ -31,6 +31,7 @@ from components.tradeoff_metrics.counting.accumulator import (
 from components.tradeoff_metrics.counting.sampling import ClusteredRows, IndependentRows, Sampling
 from components.tradeoff_metrics.figures import intervals
 from components.tradeoff_metrics.figures.auc import AUCs, auc_interval
+from components.tradeoff_metrics.figures.estimate import Estimate as Estimate
 from components.tradeoff_metrics.figures.group_aucs import BNSP, BPSN, SUBGROUP, group_aucs, overall_auc
 from models.formats.features import UNKNOWN_GROUP
 from models.formats.listing import listed
@@ -40,20 +41,6 @@ Kind = Literal["fpr", "tpr", "fnr", "error"]
 ROWS = {"fpr": "negatives", "tpr": "positives", "fnr": "positives", "error": "rows"}
 # Rows below which a group's rate says next to nothing: with 30 negatives a rate of 0.1 is known to within 0.1.
 FEW_ROWS = 30
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and its interval.
-
-    ``reason`` says why the value is undefined (NaN) or the interval unbounded (NaN). An AUC that has both may have one too:
-    what the bins of its scores leave open.
-    """
-
-    value: float = math.nan
-    lower: float = math.nan
-    upper: float = math.nan
-    reason: str = ""
 
 
 @dataclass(frozen=True)

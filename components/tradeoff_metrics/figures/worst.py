@@ -23,7 +23,7 @@ from typing import Optional
 
 import numpy as np
 
-from components.tradeoff_metrics.figures.group_aucs import AUCS, SUBGROUP
+from components.tradeoff_metrics.figures.sides import AUCS, SUBGROUP
 from components.tradeoff_metrics.figures.statistics import Estimate, Kind, TradeoffStatistics, once
 
 # Sides of a group, as `Worst.side` has them.

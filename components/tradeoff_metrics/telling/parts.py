@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Optional
 
-from components.tradeoff_metrics.counting.accumulator import MODELS
-from components.tradeoff_metrics.names import MetricName
+from components.tradeoff_metrics.names import MODELS, MetricName
 from components.tradeoff_metrics.telling.units import with_unit
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -155,8 +156,8 @@ def widest() -> Iterator[Metric]:
 
 
 @pytest.fixture
-def lowest() -> Iterator[Metric]:
-    """Another one, of each task and of the baseline too: the lower false positive rate's share, higher is better."""
+def accuracy() -> Iterator[Metric]:
+    """Another one, of each task and of the baseline too: the share of right predictions, higher is better."""
     yield registry.register(
         Metric(
             key="accuracy",
@@ -190,7 +191,7 @@ def test_one_object_adds_a_metric_with_a_bound(made: Any, swapped_rows: Any, wid
 
 
 def test_one_object_adds_a_metric_of_each_task_and_of_the_baseline(
-    made: Any, swapped_rows: Any, lowest: Metric
+    made: Any, swapped_rows: Any, accuracy: Metric
 ) -> None:
     run = walk(made, swapped_rows, "least_accuracy", holds=False)
     summary = compose(run)
@@ -198,6 +199,9 @@ def test_one_object_adds_a_metric_of_each_task_and_of_the_baseline(
     assert figures["accuracy"]["baseline"]["value"] == pytest.approx(1 - figures["error"]["baseline"]["value"])
     assert summary["bounds"][0]["plain"].startswith(f"Accuracy in *{TASK}*: ")
     assert f"{TASK} · accuracy of the baseline" in [name_of(key) for key, _ in _figures(summary)]
+    for wrong in (True, {TASK: False}):
+        with pytest.raises(ValidationError, match="`least_accuracy` should be a number. Received: "):
+            GateSettings.model_validate({"least_accuracy": wrong})
     with pytest.raises(ValidationError, match="`least_accuracy` of task `click` should be at most 1. Received: 2"):
         GateSettings.model_validate({"least_accuracy": {TASK: 2}})
 
@@ -209,8 +213,6 @@ def test_a_metric_that_is_taken_out_leaves_nothing() -> None:
 
 
 def test_two_metrics_of_one_key_or_setting_are_refused(widest: Metric) -> None:
-    import dataclasses
-
     for key in ("arfg", "error_baseline"):
         with pytest.raises(ValueError, match=f"metric `{key}` is already registered"):
             registry.register(dataclasses.replace(widest, key=key))

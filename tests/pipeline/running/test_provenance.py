@@ -64,7 +64,8 @@ def test_unknown_module_is_an_error(project: Path) -> None:
         ("models.trainer", "models.networks.mmoe"),
         ("components.negative_splitter.executor", "components.negative_splitter.negatives"),
         ("components.interaction_log_gen.executor", "components.interaction_log_gen.conversion"),
-        ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.statistics"),
+        ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.figures.statistics"),
+        ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.families.worst"),
     ],
 )
 def test_real_components_cover_the_part_that_matters(component: str, part: str) -> None:

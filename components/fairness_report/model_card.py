@@ -10,17 +10,12 @@ from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.rendering import environment
 from components.fairness_report.sections.training import fairness_text
 from components.fairness_report.settings import ModelCardSettings
+from components.tradeoff_metrics.registry import summarised
 from models.config.settings import Settings
 from models.formats.listing import MOST_LISTED, listed
 
 SCHEMA_VERSION = "0.0.2"
 _RATES = {"fpr": "false positive rate", "tpr": "true positive rate", "error": "error", "auc": "AUC"}
-_WORST = {
-    "worst_group_error": "error in the worst group",
-    "worst_group_auc": "AUC in the worst group",
-    "worst_cell_error": "error in the worst cell of label and group",
-    "worst_cell_auc": "lowest subgroup, BPSN or BNSP AUC",
-}
 
 
 def model_card(run: RunInputs, summary: dict[str, Any], pictures: dict[str, Path]) -> dict[str, Any]:
@@ -105,14 +100,13 @@ def _largest(rows: dict[str, int]) -> str:
 
 
 def _metrics(summary: dict[str, Any]) -> list[dict[str, Any]]:
-    found = [_metric("ARFG", summary["arfg"], f"groups of {summary['group']}"), _metric("ARE", summary["are"])]
-    found += [_metric("Δp in percent, higher is better", summary["delta_p"])]
+    rows, groups_of = [row for row in summarised() if row.card_name], f"groups of {summary['group']}"
+    where = {row.key: groups_of if row.of_group else None for row in rows}
+    found = [_metric(row.card_name, summary[row.key], where[row.key]) for row in rows if not row.of_task]
     for task, figures in summary["tasks"].items():
-        found.append(_metric(f"{task}: error", figures["error"]["model"]))
-        found.append(_metric(f"{task}: AUC", figures["auc"]["model"]))
-        found.append(_metric(f"{task}: FPR gap", figures["fpr_gap"]["model"], f"groups of {summary['group']}"))
-        for metric, name in _WORST.items():
-            found.append(_metric(f"{task}: {name}", figures[metric]["model"], f"groups of {summary['group']}"))
+        names = {row.key: row.card_name for row in rows if row.scope == "task"} | {"auc": "AUC"}
+        names |= {row.key: row.card_name for row in rows if row.scope == "group_task"}
+        found += [_metric(f"{task}: {name}", figures[key]["model"], where.get(key)) for key, name in names.items()]
         for key, groups in figures["groups"].items():
             for group, cells in groups.items():
                 found += [

@@ -15,7 +15,7 @@ import tensorflow_model_analysis as tfma
 from markupsafe import Markup
 
 from components.fairness_report.page_data import PageData
-from components.fairness_report.words import units
+from components.tradeoff_metrics.telling import units
 from models.formats import strict_json
 from models.formats.texts import inert
 

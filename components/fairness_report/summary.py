@@ -13,7 +13,8 @@ Per task: ``threshold``, ``error``, ``fpr_gap`` and ``tpr_gap``, each {baseline,
 ``auc`` {baseline, model}; ``error_difference`` {model}; ``worst_group_error``, ``worst_group_auc``, ``worst_cell_error`` and
 ``worst_cell_auc`` {baseline, model} of the primary group key, with ``group``, ``side`` and ``left_out``; ``worst``, the same
 four {group key: metric} of the other keys; and ``groups``: per group key and value, the counts and the FPR, TPR, error and
-AUC of baseline and model. An undefined value is null, and so is an unbounded interval.
+AUC of baseline and model. An undefined value is null, and so is an unbounded interval. A metric that is registered besides
+(`tradeoff_metrics/registry.py`) stands under its key beside those of its kind.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ import math
 from typing import Any, Optional
 
 from components.fairness_report.inputs import RunInputs
-from components.fairness_report.words.sentences import bound_sentence, plain
 from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.figures.transfer import harmed
 from components.tradeoff_metrics.figures.worst import METRICS
 from components.tradeoff_metrics.judging.bounds import BoundResult
 from components.tradeoff_metrics.judging.evidence import left_out_sentences, lone_rows_sentence
+from components.tradeoff_metrics.registry import BASELINE_SUFFIX, Metric, ratio_of, summarised
+from components.tradeoff_metrics.telling.parts import plain
+from components.tradeoff_metrics.telling.sentences import bound_sentence
 
 CANDIDATE, BASELINE = MODELS
 WHO = {"baseline": BASELINE, "model": CANDIDATE}
@@ -46,10 +49,7 @@ def compose(run: RunInputs) -> dict[str, Any]:
         "group": run.settings.groups[0],
         "rows": {split: part["rows"] for split, part in run.counts["splits"].items()},
         "left_out": left_out(run.log_counts),
-        "arfg": estimate(run.primary["values"]["arfg"]),
-        "are": estimate(run.primary["values"]["are"]),
-        "delta_p": estimate(run.primary["values"]["delta_p"]),
-        "negative_transfer_count": estimate(run.primary["values"]["negative_transfer_count"]),
+        **{row.key: estimate(run.primary["values"][row.key]) for row in summarised() if not row.of_task},
         "negative_transfer": dict(zip(("surely", "possibly"), harmed(run.primary), strict=True)),
         "tasks": {task: _task(task, run) for task in tasks},
         "target_gap": run.training[CANDIDATE].get("target_gap", {}),
@@ -116,23 +116,22 @@ def _number(value: float) -> Optional[float]:
 
 
 def _task(task: str, run: RunInputs) -> dict[str, Any]:
-    values = run.primary["values"]
-
-    def triple(metric: str) -> dict[str, Any]:
-        ends = {"baseline": "_baseline", "model": "", "ratio": "_ratio"}
-        return {who: estimate(values[f"{metric}{end}/{task}"]) for who, end in ends.items()}
-
     return {
         "threshold": {who: run.primary["thresholds"][model][task] for who, model in WHO.items()},
-        "error": triple("error"),
-        "fpr_gap": triple("fpr_gap"),
-        "tpr_gap": triple("tpr_gap"),
+        **{row.key: _sides(row, task, run.primary) for row in summarised() if row.of_task},
         "auc": {who: _auc(run.primary["tasks"][task][model]["auc"]["all"]) for who, model in WHO.items()},
-        "error_difference": {"model": estimate(values[f"error_difference/{task}"])},
         **_worst(task, run.primary),
         "worst": {key: _worst(task, details) for key, details in run.details.items() if details is not run.primary},
         "groups": {key: _groups(task, key, run) for key in run.details},
     }
+
+
+def _sides(row: Metric, task: str, details: dict[str, Any]) -> dict[str, Any]:
+    """A metric of the model, of the single-task model and their ratio, as far as there are such."""
+    ratio = ratio_of(row.key)
+    names = {"baseline": row.key + BASELINE_SUFFIX} if row.has_baseline else {}
+    names |= {"model": row.key} | ({"ratio": ratio.key} if ratio else {})
+    return {who: estimate(details["values"][f"{name}/{task}"]) for who, name in names.items()}
 
 
 def _worst(task: str, details: dict[str, Any]) -> dict[str, Any]:

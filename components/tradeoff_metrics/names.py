@@ -1,7 +1,8 @@
 """Names of our metrics' keys: built and parsed here only.
 
 A key is ``metric[/task][@group][/lower|/upper]``. No ``@group`` means the primary group key, the first that is declared:
-``arfg``, ``fpr_gap/click``, ``fpr_gap/click/upper``, ``arfg@age/lower``, ``fpr_gap/click@age``.
+``arfg``, ``fpr_gap/click``, ``fpr_gap/click/upper``, ``arfg@age/lower``, ``fpr_gap/click@age``. Metrics are those of the
+registry (`registry.py`).
 """
 
 from __future__ import annotations
@@ -10,38 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
+from components.tradeoff_metrics.registry import BASELINE_SUFFIX, Metric, emitted, metrics
 from models.formats.listing import quoted
 from models.formats.texts import inert_line
 
 ENDS = ("lower", "upper")
 
-# Between groups, so there is one for each group key.
-GROUP_METRICS = ("arfg",)
-GROUP_TASK_METRICS = (
-    "fpr_gap",
-    "fpr_gap_baseline",
-    "fpr_gap_ratio",
-    "tpr_gap",
-    "tpr_gap_baseline",
-    "tpr_gap_ratio",
-    "worst_group_error",
-    "worst_group_error_baseline",
-    "worst_group_auc",
-    "worst_group_auc_baseline",
-    "worst_cell_error",
-    "worst_cell_error_baseline",
-    "worst_cell_auc",
-    "worst_cell_auc_baseline",
-)
-# Counts have no interval.
-GROUP_TASK_COUNTS = ("min_negatives", "min_positives")
-# Over all rows, whatever their group.
-ROW_METRICS = ("are", "delta_p", "negative_transfer_count")
-ROW_TASK_METRICS = ("error", "error_baseline", "error_ratio", "error_difference")
 DETAILS = "tradeoff_details"
-
-_METRICS = GROUP_METRICS + GROUP_TASK_METRICS + GROUP_TASK_COUNTS + ROW_METRICS + ROW_TASK_METRICS + (DETAILS,)
-_WITH_TASK = GROUP_TASK_METRICS + GROUP_TASK_COUNTS + ROW_TASK_METRICS
+MODELS = ("candidate", "baseline")
 
 
 @dataclass(frozen=True)
@@ -71,16 +48,18 @@ class MetricName:
         """
         head, at, tail = key.partition("@")
         metric, _, rest = head.partition("/")
+        row = emitted().get(metric)
+        of_task = row is not None and row.of_task
         group: Optional[str] = None
         if at:
             task = rest
             group, _, end = tail.partition("/")
-        elif metric in _WITH_TASK:
+        elif of_task:
             task, _, end = rest.partition("/")
         else:
             task, end = "", rest
         name = cls(metric, task or None, group, end or None)
-        known = metric in _METRICS and (task != "") == (metric in _WITH_TASK) and end in ("", *ENDS)
+        known = (row is not None or metric == DETAILS) and (task != "") == of_task and end in ("", *ENDS)
         if not known or str(name) != key or group == "":
             raise ValueError(f"`{key}` is not a key of the trade-off metrics")
         return name
@@ -107,19 +86,26 @@ def suffix(group: str, groups: Sequence[str]) -> Optional[str]:
     return None if group == groups[0] else group
 
 
+def names_of(metric: Metric, tasks: Sequence[str], group: Optional[str], *, baseline: bool = False) -> list[MetricName]:
+    """Names of a metric's values: one for each task, or one; ``group`` None is the primary group key."""
+    key = metric.key + (BASELINE_SUFFIX if baseline else "")
+    return [MetricName(key, task, group) for task in (tasks if metric.of_task else (None,))]
+
+
 def value_names(tasks: Sequence[str], group: Optional[str]) -> list[MetricName]:
     """Names of all values (not interval ends) of one group key; ``group`` None is the primary one."""
-    names = [MetricName(metric, None, group) for metric in GROUP_METRICS]
-    names += [MetricName(m, task, group) for m in GROUP_TASK_METRICS + GROUP_TASK_COUNTS for task in tasks]
-    if group is None:
-        names += [MetricName(metric) for metric in ROW_METRICS]
-        names += [MetricName(metric, task) for metric in ROW_TASK_METRICS for task in tasks]
-    return names
+    return [
+        name
+        for metric in metrics()
+        if metric.of_group or group is None
+        for baseline in (False, True)[: 1 + metric.has_baseline]
+        for name in names_of(metric, tasks, group, baseline=baseline)
+    ]
 
 
 def interval_names(name: MetricName) -> list[MetricName]:
     """Names of the ends of a value's interval; none for counts."""
-    if name.metric in GROUP_TASK_COUNTS:
+    if not emitted()[name.metric].has_interval:
         return []
     return [MetricName(name.metric, name.task, name.group, end) for end in ENDS]
 

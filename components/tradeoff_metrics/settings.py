@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Optional
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, ValidationError, create_model, model_validator
+from pydantic_core import InitErrorDetails
 from typing_extensions import Self
 
 from components.tradeoff_metrics.names import check_names
+from components.tradeoff_metrics.registry import bounded
 from models.config.settings import PerTask, Settings
 from models.formats.listing import quoted
 
@@ -70,52 +71,89 @@ def check_threshold(threshold: float) -> None:
 
 
 class _Bounds(Settings):
-    """Limits by key; a mapping holds for the tasks that it names. Those of ``signed`` may be negative."""
+    """Limits by setting, of the metrics in the registry; a mapping holds for the tasks that it names.
 
-    signed: ClassVar[tuple[str, ...]] = ()
+    Metrics that were registered when this module was imported have fields; settings of later ones are taken as well.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, PerTask] = Field(init=False)
+    # Whether bounds between groups, bounds over all rows, or both can be set.
+    of_group: ClassVar[tuple[bool, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: Any) -> Any:
+        known = {*cls.model_fields, *(setting for of_group in cls.of_group for setting in bounded(of_group=of_group))}
+        given = values if isinstance(values, dict) else {}
+        unknown = [key for key in given if key not in known]
+        if unknown:
+            errors = [InitErrorDetails(type="extra_forbidden", loc=(key,), input=values[key]) for key in unknown]
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        for key in set(given) - set(cls.model_fields):
+            # Those of fields are refused by `Settings`.
+            if any(
+                isinstance(leaf, bool)
+                for leaf in (given[key].values() if isinstance(given[key], dict) else [given[key]])
+            ):
+                raise ValueError(f"`{key}` should be a number. Received: {given[key]}")
+        return values
 
     @model_validator(mode="after")
     def _in_range(self) -> Self:
-        for key in type(self).model_fields:
-            limit = getattr(self, key)
-            for task, number in limit.items() if isinstance(limit, dict) else [("", limit)]:
-                if not isinstance(number, float):
-                    continue
-                of = f" of task `{task}`" if task else ""
-                lowest = -math.inf if key in self.signed else 0.0
-                if not (math.isfinite(number) and number >= lowest):
-                    expected = "a finite number" if key in self.signed else "at least 0"
-                    raise ValueError(f"`{key}`{of} should be {expected}. Received: {number}")
-                if "_auc_" in key and number > 1:
-                    raise ValueError(f"`{key}`{of} should be at most 1. Received: {number}")
+        for of_group in self.of_group:
+            for key, limit in self._given(of_group).items():
+                row = bounded(of_group=of_group)[key]
+                assert row.limit is not None
+                if isinstance(limit, dict) and not row.of_task:
+                    raise ValueError(f"`{key}` should be one number. Received: {limit}")
+                for task, number in limit.items() if isinstance(limit, dict) else [("", limit)]:
+                    expected = row.limit.expected(number)
+                    if expected:
+                        of = f" of task `{task}`" if task else ""
+                        raise ValueError(f"`{key}`{of} should be {expected}. Received: {number}")
         return self
 
+    def _given(self, of_group: bool) -> dict[str, PerTask]:
+        limits = {key: getattr(self, key, None) for key in bounded(of_group=of_group)}
+        return {key: limit for key, limit in limits.items() if limit is not None and limit != {}}
 
-class GateBounds(_Bounds):
+
+def _with_fields(*, of_group: bool) -> type[_Bounds]:
+    """Limits with a field for each bounded metric of the registry."""
+    fields: dict[str, Any] = {}
+    for key, row in bounded(of_group=of_group).items():
+        assert row.limit is not None
+        field = Field(None, gt=row.limit.above, description=row.limit.description)
+        fields[key] = (Optional[PerTask] if row.of_task else Optional[float], field)
+    return create_model("_Bounds", __base__=_Bounds, __module__=__name__, **fields)
+
+
+if TYPE_CHECKING:
+
+    class _BetweenGroups(_Bounds): ...
+
+    class _OverAllRows(_Bounds): ...
+
+else:
+    _BetweenGroups, _OverAllRows = _with_fields(of_group=True), _with_fields(of_group=False)
+
+
+class GateBounds(_BetweenGroups):
     """Bounds on values between the groups of one key. A number holds for every task, a mapping for the tasks it names.
 
     A *cell* is a group's negatives or its positives. ``worst_cell_error_max`` bounds the highest false positive or false
     negative rate of any group, ``worst_cell_auc_min`` the lowest of its subgroup, BPSN and BNSP AUC.
     """
 
-    arfg_max: Optional[float] = Field(None, gt=0)
-    fpr_gap_max: Optional[PerTask] = None
-    fpr_gap_ratio_max: Optional[PerTask] = None
-    tpr_gap_max: Optional[PerTask] = None
-    tpr_gap_ratio_max: Optional[PerTask] = None
-    worst_group_error_max: Optional[PerTask] = None
-    worst_group_auc_min: Optional[PerTask] = None
-    worst_cell_error_max: Optional[PerTask] = None
-    worst_cell_auc_min: Optional[PerTask] = None
-    min_negatives: Optional[PerTask] = Field(None, description="known negatives of a task in its smallest group")
-    min_positives: Optional[PerTask] = None
+    of_group: ClassVar[tuple[bool, ...]] = (True,)
 
     def given(self) -> dict[str, PerTask]:
         """The bounds between groups that are set, by key."""
-        return _given(self, GateBounds)
+        return self._given(True)
 
 
-class OverallBounds(_Bounds):
+class OverallBounds(_OverAllRows):
     """Bounds on values over all rows, against single-task learning.
 
     ``delta_p_min`` is in percent, and higher is better: -2 allows errors that are 2 % above on average.
@@ -124,21 +162,11 @@ class OverallBounds(_Bounds):
     possibly be.
     """
 
-    signed: ClassVar[tuple[str, ...]] = ("delta_p_min", "error_difference_max")
-
-    are_max: Optional[float] = Field(None, gt=0)
-    delta_p_min: Optional[float] = None
-    error_difference_max: Optional[PerTask] = None
-    negative_transfer_count_max: Optional[float] = None
+    of_group: ClassVar[tuple[bool, ...]] = (False,)
 
     def overall(self) -> dict[str, PerTask]:
         """The bounds over all rows that are set, by key."""
-        return _given(self, OverallBounds)
-
-
-def _given(settings: _Bounds, kind: type[_Bounds]) -> dict[str, PerTask]:
-    limits = {key: getattr(settings, key) for key in kind.model_fields}
-    return {key: limit for key, limit in limits.items() if limit is not None and limit != {}}
+        return self._given(False)
 
 
 class GateSettings(OverallBounds, GateBounds):
@@ -149,13 +177,15 @@ class GateSettings(OverallBounds, GateBounds):
     counts have none). One bound is needed: without any, nothing would ever be blessed.
     """
 
+    of_group: ClassVar[tuple[bool, ...]] = (False, True)
+
     on: Literal["value", "interval"] = "value"
     per_group: dict[str, GateBounds] = {}
 
     @model_validator(mode="after")
     def _one_bound(self) -> GateSettings:
         if not self.overall() and not self.given() and not any(b.given() for b in self.per_group.values()):
-            bounds = [*OverallBounds.model_fields, *GateBounds.model_fields]
+            bounds = [*bounded(of_group=False), *bounded(of_group=True)]
             raise ValueError(f"the gate needs a bound or more of {bounds}")
         return self
 

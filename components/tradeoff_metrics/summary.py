@@ -10,49 +10,23 @@ from components.tradeoff_metrics.counting.shown_histogram import shown_scores
 from components.tradeoff_metrics.figures.auc import AUCs
 from components.tradeoff_metrics.figures.group_aucs import owner
 from components.tradeoff_metrics.figures.statistics import Estimate, Kind, TradeoffStatistics
-from components.tradeoff_metrics.figures.transfer import delta_p, negative_transfer_count
 from components.tradeoff_metrics.figures.worst import METRICS, Worst, worst_of
-from components.tradeoff_metrics.names import MetricName
+from components.tradeoff_metrics.names import MetricName, names_of
+from components.tradeoff_metrics.registry import metrics
 from models.formats.features import UNKNOWN_GROUP
 
 RATE_KINDS: tuple[Kind, ...] = ("fpr", "tpr", "error")
 GAP_KINDS: tuple[Kind, ...] = ("fpr", "tpr")
-SUFFIX = {CANDIDATE: "", BASELINE: "_baseline"}
-# Per model: metric → the worst of each task.
-WorstByMetric = dict[str, list[Worst]]
 
 
-def values(
-    statistics: TradeoffStatistics, group: Optional[str], worst: dict[int, WorstByMetric]
-) -> dict[MetricName, Estimate]:
+def values(statistics: TradeoffStatistics, group: Optional[str]) -> dict[MetricName, Estimate]:
     """All values of one group key; ``group`` None is the primary one, which carries those over all rows too."""
     result: dict[MetricName, Estimate] = {}
-
-    def per_task(metric: str, estimates: list[Estimate]) -> None:
-        for task, estimate in zip(statistics.tasks, estimates, strict=True):
-            result[MetricName(metric, task, group)] = estimate
-
-    fpr_ratios, arfg = statistics.gap_ratios("fpr")
-    result[MetricName("arfg", None, group)] = arfg
-    per_task("fpr_gap_ratio", fpr_ratios)
-    per_task("tpr_gap_ratio", statistics.gap_ratios("tpr")[0])
-    for model, suffix in SUFFIX.items():
-        per_task(f"fpr_gap{suffix}", [gap.estimate for gap in statistics.gaps("fpr", model)])
-        per_task(f"tpr_gap{suffix}", [gap.estimate for gap in statistics.gaps("tpr", model)])
-        for metric, found in worst[model].items():
-            per_task(f"{metric}{suffix}", [each.estimate for each in found])
-    per_task("min_negatives", statistics.smallest_count("fpr"))
-    per_task("min_positives", statistics.smallest_count("tpr"))
-    if group is None:
-        error_ratios, are = statistics.error_ratios()
-        result[MetricName("are")] = are
-        differences = statistics.error_differences()
-        result[MetricName("delta_p")] = delta_p(are)
-        result[MetricName("negative_transfer_count")] = negative_transfer_count(differences)
-        per_task("error", statistics.errors(CANDIDATE))
-        per_task("error_baseline", statistics.errors(BASELINE))
-        per_task("error_ratio", error_ratios)
-        per_task("error_difference", differences)
+    for metric in metrics():
+        if metric.of_group or group is None:
+            for model in (CANDIDATE, BASELINE)[: 1 + metric.has_baseline]:
+                names = names_of(metric, statistics.tasks, group, baseline=model == BASELINE)
+                result |= zip(names, metric.compute(statistics, model), strict=True)
     return result
 
 
@@ -81,8 +55,7 @@ def summarise(
         Estimates by metric name, and the details: JSON-able, None for NaN (keys: `details.py`).
     """
     statistics = TradeoffStatistics(accumulator, confidence=confidence, min_count=min_count)
-    worst = {model: {metric: worst_of(statistics, metric, model) for metric in METRICS} for model in SUFFIX}
-    estimates = values(statistics, group, worst)
+    estimates = values(statistics, group)
     details = {
         "group": name,
         "primary": group is None,
@@ -100,7 +73,7 @@ def summarise(
             for m, model in enumerate(MODELS)
         },
         "values": {str(key): _plain(estimate) for key, estimate in estimates.items()},
-        "tasks": {task: _task_details(statistics, t, worst) for t, task in enumerate(statistics.tasks)},
+        "tasks": {task: _task_details(statistics, t) for t, task in enumerate(statistics.tasks)},
         "histograms": _histograms(accumulator, bins),
     }
     return estimates, details
@@ -111,13 +84,13 @@ def _plain(estimate: Estimate) -> dict[str, Any]:
     return {name: float(x) if math.isfinite(x) else None for name, x in numbers.items()} | {"reason": estimate.reason}
 
 
-def _task_details(statistics: TradeoffStatistics, task: int, worst: dict[int, WorstByMetric]) -> dict[str, Any]:
+def _task_details(statistics: TradeoffStatistics, task: int) -> dict[str, Any]:
     return {
         model: {
             "rates": {kind: _rates(statistics, kind, m, task) for kind in RATE_KINDS},
             "gaps": {kind: _gap(statistics, kind, m, task) for kind in GAP_KINDS},
             "auc": _aucs(statistics, m, task),
-            "worst": {metric: _worst(statistics, metric, found[task]) for metric, found in worst[m].items()},
+            "worst": {metric: _worst(statistics, worst_of(statistics, metric, m)[task]) for metric in METRICS},
             "design_effects": {kind: _effects(statistics, kind, m, task) for kind in GAP_KINDS},
         }
         for m, model in enumerate(MODELS)
@@ -144,13 +117,12 @@ def _gap(statistics: TradeoffStatistics, kind: Kind, model: int, task: int) -> d
     }
 
 
-def _worst(statistics: TradeoffStatistics, metric: str, worst: Worst) -> dict[str, Any]:
-    counts = ("negatives", "positives") if METRICS[metric] else ("count", "of")
+def _worst(statistics: TradeoffStatistics, worst: Worst) -> dict[str, Any]:
     return _plain(worst.estimate) | {
         "group": None if worst.group is None else statistics.groups[worst.group],
         "side": worst.side,
         "left_out": [[statistics.groups[g], side] for g, side in worst.left_out],
-        **dict(zip(counts, worst.rows, strict=True)),
+        **worst.rows,
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any, Optional
 
 import pandas as pd
 
-from components.tradeoff_metrics.names import ENDS, MetricName
+from components.tradeoff_metrics.names import ENDS, MetricName, names_of, suffix
+from components.tradeoff_metrics.registry import metric
 from pipeline.frontier.grid import Point
 
 # Metrics that the table holds, of those that the Evaluator computes; a column is called as the Evaluator's key.
@@ -23,16 +24,13 @@ Figures = Mapping[str, Mapping[str, Any]]
 
 def columns_of(tasks: Sequence[str], groups: Sequence[str]) -> list[MetricName]:
     """The metrics of the table, in its order: the primary group key's, then those of the others."""
-    of_rows = ("are", "delta_p", "negative_transfer_count", "error", "error_ratio", "error_difference")
-    without_task = ("arfg", "are", "delta_p", "negative_transfer_count")
-    found = []
-    for number, group in enumerate(groups):
-        for metric in METRICS:
-            if number and metric in of_rows:
-                continue
-            part = None if number == 0 else group
-            found += [MetricName(metric, task, part) for task in ((None,) if metric in without_task else tuple(tasks))]
-    return found
+    return [
+        name
+        for group in groups
+        for key in METRICS
+        if metric(key).of_group or group == groups[0]
+        for name in names_of(metric(key), tasks, suffix(group, groups))
+    ]
 
 
 def row(

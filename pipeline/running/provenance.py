@@ -2,7 +2,8 @@
 
 TFX keys its cache by settings and inputs, and sees no edit of a dotted function or an executor. The hash covers the module
 and every module of ours that it imports, directly or not, and the lock file, so that edited code or another library
-version runs anew and everything else is served from cache.
+version runs anew and everything else is served from cache. A package that imports its own files by listing them with
+`pkgutil.iter_modules(__path__)` is followed into all of them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ def _file(module: str, root: Path) -> Path | None:
 
 
 def _imports(path: Path, package: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    text = path.read_text(encoding="utf-8")
+    if "iter_modules(__path__)" in text:
+        yield from (f"{package}.{file.stem}" for file in path.parent.glob("*.py") if file != path)
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

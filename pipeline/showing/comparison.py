@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
+from components.tradeoff_metrics.registry import summarised
 from pipeline.settings import known_settings
 from pipeline.settings.known_settings import Difference
 from pipeline.showing.history import HistoryError, Run
@@ -127,10 +128,10 @@ def _summary(run: Run) -> dict[str, Any]:
 
 
 def _figures(summary: Mapping[str, Any]) -> Iterator[tuple[CellKey, Estimate]]:
-    for name, who in (("arfg", "ratio"), ("are", "ratio"), ("delta_p", "model"), ("negative_transfer_count", "model")):
+    for row in summarised():
         # Summaries of earlier versions have ARFG and ARE only.
-        if name in summary:
-            yield CellKey(name, who), summary[name]
+        if not row.of_task and row.key in summary:
+            yield CellKey(row.key, "ratio" if row.unit == "ratio" else "model"), summary[row.key]
     for task, figures in summary["tasks"].items():
         for metric, sides in figures.items():
             if metric not in ("groups", "worst"):

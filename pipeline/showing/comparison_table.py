@@ -8,24 +8,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from components.tradeoff_metrics.registry import emitted
 from pipeline.showing.comparison import APART, SAME, Cell, CellKey, Changes, Comparison
 from pipeline.showing.run_table import NARROWEST_TABLE, changed, changes_json, figure, heading
 
 _MARKS = {"apart": "apart", "overlap": "overlap", "same": "the same figure", "unknown": "no two intervals"}
-_METRICS = {
-    "fpr": "FPR",
-    "tpr": "TPR",
-    "fpr_gap": "FPR gap",
-    "tpr_gap": "TPR gap",
-    "auc": "AUC",
-    "arfg": "ARFG",
-    "are": "ARE",
-    "delta_p": "Δp in percent",
-    "negative_transfer_count": "tasks surely worse than single-task",
-    "error_difference": "error minus single-task's",
-    "worst_group_auc": "worst group AUC",
-    "worst_cell_auc": "worst cell AUC",
-}
+# Figures of groups that no metric is made of alone.
+_RATES = {"fpr": "FPR", "tpr": "TPR", "auc": "AUC"}
 
 
 def comparison_json(found: Comparison) -> dict[str, Any]:
@@ -56,7 +45,8 @@ def comparison_json(found: Comparison) -> dict[str, Any]:
 
 def name_of(key: CellKey) -> str:
     """A cell in words: ``click · FPR of the model · gender female``."""
-    what = _METRICS.get(key.metric, key.metric.replace("_", " "))
+    row = emitted().get(key.metric)
+    what = row.name if row else _RATES.get(key.metric, key.metric.replace("_", " "))
     named = {"model": " of the model", "baseline": " of the baseline"}
     side = named.get(key.who, " (ratio)") if key.task else ""
     place = " · " + " ".join(filter(None, (key.group_key, key.group))) if key.group_key else ""

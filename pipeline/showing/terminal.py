@@ -10,6 +10,8 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from components.tradeoff_metrics.registry import summarised
+
 __all__ = ["Stages", "show"]
 
 
@@ -59,6 +61,10 @@ class Stages:
             self._status = None
 
 
+# Told in lines of their own.
+_OWN_LINES = ("arfg", "are", "delta_p", "negative_transfer_count")
+
+
 def _number(value: Optional[float]) -> str:
     return "undefined" if value is None else f"{value:.4f}"
 
@@ -98,6 +104,9 @@ def show(summary: dict[str, Any], console: Console) -> None:
         console.print(f"{meaning}  {_with_interval(summary[key])}   (below 1: better than training the tasks apart)")
         if summary[key].get("reason"):
             console.print(f"      {summary[key]['reason']}", style="yellow")
+    for row in summarised():
+        if not row.of_task and row.key not in _OWN_LINES:
+            console.print(f"{row.title}  {_with_interval(summary[row.key])}")
     _transfer(summary, console)
     _worst(summary, console)
     for target in summary.get("target_gap", {}).values():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from components.fairness_report.words.sentences import Sentence
-from components.fairness_report.words.units import given_points, points
+from components.tradeoff_metrics.telling.parts import Sentence
+from components.tradeoff_metrics.telling.units import given_points, points
 
 
 def targets_data(summary: dict[str, Any]) -> list[dict[str, Any]]:

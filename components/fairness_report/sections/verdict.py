@@ -7,27 +7,11 @@ from typing import Any, Optional
 from components.fairness_report.inputs import CANDIDATE, RunInputs
 from components.fairness_report.sections.rates import ratio_name
 from components.fairness_report.sections.targets import targets_data
-from components.fairness_report.words.sentences import Sentence, bound_sentence, gap_evidence, gap_sentence, worst_parts
-from components.fairness_report.words.units import unit
+from components.tradeoff_metrics.families.gaps import gap_evidence, gap_sentence
+from components.tradeoff_metrics.families.worst import worst_parts
 from components.tradeoff_metrics.figures.transfer import harmed
-
-_TITLES = {
-    "arfg": "ARFG, gaps relative to single-task models",
-    "are": "ARE, errors relative to single-task models",
-    "fpr_gap": "FPR gap",
-    "fpr_gap_ratio": "FPR gap relative to the single-task model",
-    "tpr_gap": "TPR gap",
-    "tpr_gap_ratio": "TPR gap relative to the single-task model",
-    "worst_group_error": "Error in the worst group",
-    "worst_group_auc": "AUC in the worst group",
-    "worst_cell_error": "Error in the worst cell of label and group",
-    "worst_cell_auc": "Lowest subgroup, BPSN or BNSP AUC",
-    "delta_p": "Δp, mean relative change of the error",
-    "error_difference": "Error minus the single-task model's",
-    "negative_transfer_count": "Tasks surely worse than single-task",
-    "min_negatives": "Negatives in the smallest group",
-    "min_positives": "Positives in the smallest group",
-}
+from components.tradeoff_metrics.telling.parts import Sentence
+from components.tradeoff_metrics.telling.sentences import bound_sentence
 
 
 def verdict_data(run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
@@ -38,8 +22,9 @@ def verdict_data(run: RunInputs, summary: dict[str, Any]) -> dict[str, Any]:
         bounds.append(
             found
             | {
-                "title": _TITLES[result.bound.name.metric],
-                "unit": unit(result.bound.name.metric),
+                "title": result.bound.metric.title,
+                "has_interval": result.bound.metric.has_interval,
+                "unit": result.bound.metric.unit,
                 "parts": bound_sentence(result, details),
             }
         )

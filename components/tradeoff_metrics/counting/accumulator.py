@@ -20,9 +20,9 @@ import pandas as pd
 
 from components.tradeoff_metrics.counting.score_histogram import ScoreHistogram
 from components.tradeoff_metrics.figures.group_aucs import owner
+from components.tradeoff_metrics.names import MODELS as MODELS
 
 CANDIDATE, BASELINE = 0, 1
-MODELS = ("candidate", "baseline")
 
 # Indicators of one row for one task, in this order, tasks one after another.
 NEGATIVE, POSITIVE = 0, 1

@@ -8,10 +8,7 @@ import numpy as np
 
 from components.tradeoff_metrics.counting.score_histogram import BinnedScores
 from components.tradeoff_metrics.figures.auc import AUCs, segmented_auc
-
-# Of a group's negatives against its own positives, of its negatives against the other groups' positives, and of the other
-# groups' negatives against its positives.
-SUBGROUP, BPSN, BNSP = AUCS = ("subgroup", "bpsn", "bnsp")
+from components.tradeoff_metrics.figures.sides import BNSP, BPSN, SUBGROUP
 
 
 def owner(group: Any, label: Any) -> Any:

@@ -9,10 +9,11 @@ are accounted for. That takes rows as independent; where users have many rows th
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Optional
+from typing import Any, Literal, Optional, TypeVar
 
 import numpy as np
 
@@ -30,28 +31,16 @@ from components.tradeoff_metrics.counting.accumulator import (
 from components.tradeoff_metrics.counting.sampling import ClusteredRows, IndependentRows, Sampling
 from components.tradeoff_metrics.figures import intervals
 from components.tradeoff_metrics.figures.auc import AUCs, auc_interval
+from components.tradeoff_metrics.figures.estimate import Estimate as Estimate
 from components.tradeoff_metrics.figures.group_aucs import BNSP, BPSN, SUBGROUP, group_aucs, overall_auc
 from models.formats.features import UNKNOWN_GROUP
 from models.formats.listing import listed
 
+Figure = TypeVar("Figure", bound=Callable[..., Any])
 Kind = Literal["fpr", "tpr", "fnr", "error"]
 ROWS = {"fpr": "negatives", "tpr": "positives", "fnr": "positives", "error": "rows"}
 # Rows below which a group's rate says next to nothing: with 30 negatives a rate of 0.1 is known to within 0.1.
 FEW_ROWS = 30
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and its interval.
-
-    ``reason`` says why the value is undefined (NaN) or the interval unbounded (NaN). An AUC that has both may have one too:
-    what the bins of its scores leave open.
-    """
-
-    value: float = math.nan
-    lower: float = math.nan
-    upper: float = math.nan
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +82,19 @@ def _coefficients(kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
     return a, b
 
 
+def once(figure: Figure) -> Figure:
+    """Computes a figure of a ``TradeoffStatistics``, the first argument, once for each of the other arguments."""
+
+    @functools.wraps(figure)
+    def found(statistics: TradeoffStatistics, *arguments: Any) -> Any:
+        key = (figure.__qualname__, *arguments)
+        if key not in statistics.found:
+            statistics.found[key] = figure(statistics, *arguments)
+        return statistics.found[key]
+
+    return found  # type: ignore[return-value]
+
+
 class TradeoffStatistics:
     """Statistics of candidate and baseline over the groups of one key.
 
@@ -128,8 +130,8 @@ class TradeoffStatistics:
         )
         self.z = self._sampling.quantile(confidence)
         self._joint_quantile = self._sampling.joint_quantile(confidence, len(self.tasks))
-        self._effects: dict[tuple[Kind, int], tuple[np.ndarray, np.ndarray]] = {}
-        self._aucs: dict[tuple[int, int], dict[str, AUCs]] = {}
+        # What `once` keeps.
+        self.found: dict[tuple[Any, ...], Any] = {}
 
     def counts(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
         """Numerators and denominators of a rate per group and task [G, T], "unknown" left out."""
@@ -137,12 +139,11 @@ class TradeoffStatistics:
         sums = self._sums[: len(self.groups)]
         return sums @ a, sums @ b
 
+    @once
     def aucs(self, model: int, task: int) -> dict[str, AUCs]:
         """Side → the AUC of each group, "unknown" left out; sides are those of ``group_aucs``."""
-        if (model, task) not in self._aucs:
-            named = np.array(self._order[: len(self.groups)], np.int64)
-            self._aucs[model, task] = group_aucs(self._accumulator.histograms[model][task].scores(), named)
-        return self._aucs[model, task]
+        named = np.array(self._order[: len(self.groups)], np.int64)
+        return group_aucs(self._accumulator.histograms[model][task].scores(), named)
 
     def auc(self, model: int, task: int, group: Optional[int] = None, side: str = SUBGROUP) -> tuple[Estimate, AUCs]:
         """An AUC with DeLong's interval, and the rows behind it.
@@ -173,6 +174,7 @@ class TradeoffStatistics:
         ends, reason = auc_interval(float(found.value), variance, self.z, float(found.open))
         return Estimate(float(found.value), *ends, reason), found
 
+    @once
     def gaps(self, kind: Kind, model: int) -> list[Gap]:
         """The gap of each task."""
         return [self._gap(kind, model, t) for t in range(len(self.tasks))]
@@ -190,11 +192,10 @@ class TradeoffStatistics:
         bounds = intervals.wilson(numerator / effect, denominator / effect, self.z)
         return Estimate(float(numerator / denominator), *bounds)
 
+    @once
     def design_effects(self, kind: Kind, model: int) -> tuple[np.ndarray, np.ndarray]:
         """Design effects of a rate, of each group, "unknown" last, [G, T] and over all rows [T]."""
-        if (kind, model) not in self._effects:
-            self._effects[kind, model] = self._sampling.design_effects(*_coefficients(kind, model))
-        return self._effects[kind, model]
+        return self._sampling.design_effects(*_coefficients(kind, model))
 
     def _gap(self, kind: Kind, model: int, task: int) -> Gap:
         numerators, denominators = self.counts(kind, model)
@@ -241,6 +242,7 @@ class TradeoffStatistics:
         )
         return Estimate(rates[0].value - rates[1].value, *signed), parts[0] - parts[1]
 
+    @once
     def gap_ratios(self, kind: Kind) -> tuple[list[Estimate], Estimate]:
         """|gap(candidate)| / |gap(baseline)| per task, and their mean over tasks: ARFG where ``kind`` is "fpr"."""
         candidate, baseline = self.gaps(kind, CANDIDATE), self.gaps(kind, BASELINE)
@@ -268,6 +270,7 @@ class TradeoffStatistics:
             return f"{said}: too few {ROWS[kind]} in the test split to say whether the baseline is fair ({named})"
         return f"{said}: the baseline is already fair here, read the absolute gap ({ROWS[kind]} in the test split: {named})"
 
+    @once
     def errors(self, model: int) -> list[Estimate]:
         """Error per task over all rows with a known label (Wilson)."""
         numerator, denominator = self._pooled(model)
@@ -279,6 +282,7 @@ class TradeoffStatistics:
             for t, task in enumerate(self.tasks)
         ]
 
+    @once
     def error_ratios(self) -> tuple[list[Estimate], Estimate]:
         """error(candidate) / error(baseline) per task, and their mean over tasks: ARE."""
         undefined = ["" for _ in self.tasks]
@@ -287,6 +291,7 @@ class TradeoffStatistics:
             undefined[t] = error.reason or ("" if error.value else f"the baseline makes no error on task `{task}`")
         return self._ratios(values, self._error_covariance(), undefined, ["" for _ in self.tasks])
 
+    @once
     def error_differences(self) -> list[Estimate]:
         """error(candidate) − error(baseline) per task on the same rows: surely above 0 is negative transfer."""
         covariance, tasks = self._error_covariance(), len(self.tasks)

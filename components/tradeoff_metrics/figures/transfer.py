@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from components.tradeoff_metrics.figures.statistics import Estimate
+from components.tradeoff_metrics.figures.estimate import Estimate
 
 
 def delta_p(are: Estimate) -> Estimate:

@@ -16,18 +16,18 @@ References:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Optional
 
 import numpy as np
 
-from components.tradeoff_metrics.figures.group_aucs import AUCS, SUBGROUP
-from components.tradeoff_metrics.figures.statistics import Estimate, Kind, TradeoffStatistics
+from components.tradeoff_metrics.figures.sides import AUCS, SUBGROUP
+from components.tradeoff_metrics.figures.statistics import Estimate, Kind, TradeoffStatistics, once
 
 # Sides of a group, as `Worst.side` has them.
 CELLS: dict[Kind, str] = {"fpr": "negatives", "fnr": "positives"}
-# Metric → whether the worst is the lowest.
-METRICS = {"worst_group_error": False, "worst_group_auc": True, "worst_cell_error": False, "worst_cell_auc": True}
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,19 @@ class Worst:
         estimate: Its error or AUC. Wilson's interval, or DeLong's.
         group: Position of the group; None where undefined.
         side: "" for the group whole, the cell's rows for errors ("negatives", "positives"), one of ``AUCS``.
-        rows: (wrong predictions, rows) of an error, (negatives, positives) of an AUC.
+        rows: What it was counted from: ``count`` wrong predictions ``of`` rows for an error, ``negatives`` and ``positives``
+            for an AUC; zeros where undefined.
         left_out: (position of a group, side) of what has too few rows.
     """
 
     estimate: Estimate
     group: Optional[int] = None
     side: str = ""
-    rows: tuple[int, int] = (0, 0)
+    rows: Mapping[str, int] = field(kw_only=True)
     left_out: tuple[tuple[int, str], ...] = ()
 
 
+@once
 def worst_of(statistics: TradeoffStatistics, metric: str, model: int) -> list[Worst]:
     """The worst of each task.
 
@@ -57,17 +59,10 @@ def worst_of(statistics: TradeoffStatistics, metric: str, model: int) -> list[Wo
         metric: One of ``METRICS``.
         model: Candidate or baseline.
     """
-    tasks = range(len(statistics.tasks))
-    if metric == "worst_group_error":
-        return [_worst_error(statistics, {"error": ""}, model, t) for t in tasks]
-    if metric == "worst_cell_error":
-        return [_worst_error(statistics, CELLS, model, t) for t in tasks]
-    if metric == "worst_group_auc":
-        return [_worst_auc(statistics, (SUBGROUP,), model, t) for t in tasks]
-    return [_worst_auc(statistics, AUCS, model, t) for t in tasks]
+    return [METRICS[metric](statistics, model, task) for task in range(len(statistics.tasks))]
 
 
-def _worst_error(statistics: TradeoffStatistics, kinds: dict[Kind, str], model: int, task: int) -> Worst:
+def _worst_error(kinds: dict[Kind, str], statistics: TradeoffStatistics, model: int, task: int) -> Worst:
     """The highest rate of several kinds over the groups."""
     sides = list(kinds.values())
     counts = [[part[:, task] for part in statistics.counts(kind, model)] for kind in kinds]
@@ -77,14 +72,15 @@ def _worst_error(statistics: TradeoffStatistics, kinds: dict[Kind, str], model: 
     if not usable.any():
         what = " or ".join(f"{statistics.min_count} known {side or 'rows'}" for side in sides)
         reason = f"no group has {what} or more of task `{statistics.tasks[task]}`"
-        return Worst(Estimate(reason=reason), left_out=left_out)
+        return Worst(Estimate(reason=reason), rows={"count": 0, "of": 0}, left_out=left_out)
     rates = np.divide(wrong, of, out=np.full(of.shape, -1.0), where=usable)
     s, g = (int(i) for i in np.unravel_index(rates.argmax(), rates.shape))
     estimate = statistics.rate(list(kinds)[s], model, g, task)
-    return Worst(estimate, g, sides[s], (int(wrong[s, g]), int(of[s, g])), left_out)
+    rows = {"count": int(wrong[s, g]), "of": int(of[s, g])}
+    return Worst(estimate, g, sides[s], rows=rows, left_out=left_out)
 
 
-def _worst_auc(statistics: TradeoffStatistics, sides: tuple[str, ...], model: int, task: int) -> Worst:
+def _worst_auc(sides: tuple[str, ...], statistics: TradeoffStatistics, model: int, task: int) -> Worst:
     """The lowest AUC of several kinds over the groups; rows of the other groups are those of a known group."""
     found = statistics.aucs(model, task)
     rows = np.stack([found[side].rows for side in sides])
@@ -95,9 +91,17 @@ def _worst_auc(statistics: TradeoffStatistics, sides: tuple[str, ...], model: in
         reason = (
             f"no group has {n} known negatives and {n} known positives or more{of} of task `{statistics.tasks[task]}`"
         )
-        return Worst(Estimate(reason=reason), left_out=left_out)
+        return Worst(Estimate(reason=reason), rows={"negatives": 0, "positives": 0}, left_out=left_out)
     values = np.where(usable, np.stack([found[side].value for side in sides]), math.inf)
     s, g = (int(i) for i in np.unravel_index(values.argmin(), values.shape))
     estimate, _ = statistics.auc(model, task, g, sides[s])
-    counts = (int(rows[s, 0, g]), int(rows[s, 1, g]))
-    return Worst(estimate, g, "" if len(sides) == 1 else sides[s], counts, left_out)
+    counts = {"negatives": int(rows[s, 0, g]), "positives": int(rows[s, 1, g])}
+    return Worst(estimate, g, "" if len(sides) == 1 else sides[s], rows=counts, left_out=left_out)
+
+
+METRICS: dict[str, Callable[[TradeoffStatistics, int, int], Worst]] = {
+    "worst_group_error": partial(_worst_error, {"error": ""}),
+    "worst_group_auc": partial(_worst_auc, (SUBGROUP,)),
+    "worst_cell_error": partial(_worst_error, CELLS),
+    "worst_cell_auc": partial(_worst_auc, AUCS),
+}

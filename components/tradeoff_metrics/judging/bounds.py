@@ -7,11 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Optional
 
 from components.tradeoff_metrics.names import MetricName, interval_names, suffix
+from components.tradeoff_metrics.registry import Metric, bounded, metric
 from components.tradeoff_metrics.settings import GateSettings
-from models.config.settings import PerTask
-
-# Over all tasks, so that a limit is one number.
-_OVER_TASKS = ("arfg", "are", "delta_p", "negative_transfer_count")
 
 
 @dataclass(frozen=True)
@@ -33,9 +30,14 @@ class Bound:
     on_interval: bool
 
     @property
+    def metric(self) -> Metric:
+        """The metric's row in the registry."""
+        return metric(self.name.metric)
+
+    @property
     def is_minimum(self) -> bool:
         """Whether values below the limit fail, rather than those above."""
-        return self.setting.startswith("min_") or self.setting.endswith("_min")
+        return self.metric.better == "higher"
 
     @property
     def end(self) -> Optional[str]:
@@ -79,25 +81,17 @@ def bounds(gate: GateSettings, tasks: Sequence[str], groups: Sequence[str]) -> l
         ValueError: The gate names a task or group that does not exist.
     """
     gate.check(tasks, groups)
-    on_interval = gate.on == "interval"
-    result = _bounds_of(gate.overall(), tasks, None, None, on_interval)
-    result += _bounds_of(gate.given(), tasks, groups[0], None, on_interval)
-    for group, own in gate.per_group.items():
-        result += _bounds_of(own.given(), tasks, group, suffix(group, groups), on_interval)
-    return result
-
-
-def _bounds_of(
-    given: dict[str, PerTask], tasks: Sequence[str], group: Optional[str], part: Optional[str], on_interval: bool
-) -> list[Bound]:
+    given = [(gate.overall(), None), (gate.given(), groups[0])]
+    given += [(own.given(), group) for group, own in gate.per_group.items()]
+    rows = bounded(of_group=False) | bounded(of_group=True)
     result = []
-    for setting, limit in given.items():
-        metric = setting.removesuffix("_max").removesuffix("_min")
-        if metric in _OVER_TASKS:
-            assert isinstance(limit, float)
-            result.append(Bound(setting, MetricName(metric, None, part), group, limit, on_interval))
-            continue
-        limits = limit if isinstance(limit, dict) else dict.fromkeys(tasks, limit)
-        for task, number in limits.items():
-            result.append(Bound(setting, MetricName(metric, task, part), group, number, on_interval))
+    for limits, group in given:
+        part = suffix(group, groups) if group is not None else None
+        for setting, limit in limits.items():
+            by_task = (
+                limit if isinstance(limit, dict) else dict.fromkeys(tasks if rows[setting].of_task else (None,), limit)
+            )
+            for task, number in by_task.items():
+                name = MetricName(rows[setting].key, task, part)
+                result.append(Bound(setting, name, group, number, gate.on == "interval"))
     return result

@@ -12,9 +12,9 @@ import tensorflow_model_analysis as tfma
 from components.tradeoff_metrics.counting.accumulator import MODELS
 from components.tradeoff_metrics.details import decode_details, load_overall
 from components.tradeoff_metrics.judging.bounds import Bound, BoundResult, bounds
-from components.tradeoff_metrics.judging.evidence import sentence
 from components.tradeoff_metrics.names import DETAILS, MetricName, suffix
 from components.tradeoff_metrics.settings import GateSettings
+from components.tradeoff_metrics.telling.sentences import verdict_sentence
 
 CANDIDATE, BASELINE = MODELS
 Details = dict[str, Any]
@@ -69,4 +69,4 @@ def judge(bound: Bound, details: Details) -> BoundResult:
     # NaN fails either way, as in TFMA.
     ok = result.compared >= bound.limit if bound.is_minimum else result.compared <= bound.limit
     result = replace(result, ok=ok)
-    return replace(result, sentence=sentence(result, details))
+    return replace(result, sentence=verdict_sentence(result, details))

@@ -17,8 +17,8 @@ from components.fairness_report.sections.tradeoff import tradeoff_data
 from components.fairness_report.sections.training import fairness_text, sharing_notes, training_data
 from components.fairness_report.sections.verdict import transfer, verdict_data, widened_gaps
 from components.fairness_report.summary import compose
-from components.fairness_report.words.sentences import plain
 from components.tradeoff_metrics.figures.worst import METRICS
+from components.tradeoff_metrics.telling.parts import plain
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,15 @@ def test_covers_what_is_imported_and_nothing_else(project: Path) -> None:
     assert set(modules_of("models.a", project)) == {"models", "models.a", "models.b", "models.c"}
 
 
+def test_a_package_that_imports_whatever_lies_in_it_is_covered_whole(project: Path) -> None:
+    (project / "models/all").mkdir()
+    (project / "models/all/one.py").write_text("from models import c\n", encoding="utf-8")
+    listing = "import pkgutil\nNAMES = [module.name for module in pkgutil.iter_modules(__path__)]\n"
+    (project / "models/all/__init__.py").write_text(listing, encoding="utf-8")
+    found = modules_of("models.all", project)
+    assert set(found) == {"models", "models.all", "models.all.one", "models.c"}
+
+
 @pytest.mark.parametrize("name", ["models/a.py", "models/c.py", "models/__init__.py", "requirements.lock"])
 def test_changes_with_each_source_and_the_lock(project: Path, name: str) -> None:
     before = source_hash("models.a", root=project)
@@ -56,6 +65,7 @@ def test_unknown_module_is_an_error(project: Path) -> None:
         ("components.negative_splitter.executor", "components.negative_splitter.negatives"),
         ("components.interaction_log_gen.executor", "components.interaction_log_gen.values.conversion"),
         ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.figures.statistics"),
+        ("components.tradeoff_metrics.metrics", "components.tradeoff_metrics.families.worst"),
     ],
 )
 def test_real_components_cover_the_part_that_matters(component: str, part: str) -> None:

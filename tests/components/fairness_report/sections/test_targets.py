@@ -10,7 +10,7 @@ import pytest
 from components.fairness_report.model_card import model_card
 from components.fairness_report.sections.targets import targets_data
 from components.fairness_report.summary import compose
-from components.fairness_report.words.sentences import plain
+from components.tradeoff_metrics.telling.parts import plain
 
 SURE = {"asked": 0.5, "achieved": 0.41, "upper": 0.45, "held": True, "sure": True, "sentence": "like was held"}
 UNSURE = {**SURE, "asked": 0.0125, "achieved": 0.012, "upper": 0.0707, "sure": False}

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from tests.components.tradeoff_metrics.test_statistics import rows_from_latent, statistics
 
 from components.tradeoff_metrics.counting.accumulator import BASELINE, CANDIDATE
 from components.tradeoff_metrics.figures.statistics import Estimate
 from components.tradeoff_metrics.figures.transfer import delta_p, harmed, negative_transfer_count
+from tests.components.tradeoff_metrics.figures.test_statistics import rows_from_latent, statistics
 
 
 def drawn(rng, candidate, baseline, n=3000):

@@ -13,6 +13,7 @@ from tensorflow_model_analysis.writers import metrics_plots_and_validations_writ
 from components.tradeoff_metrics.judging.bounds import bounds
 from components.tradeoff_metrics.judging.gate import verdict
 from components.tradeoff_metrics.metrics import TradeoffCombiner
+from components.tradeoff_metrics.registry import Limit, Metric, register, unregister
 from components.tradeoff_metrics.settings import EvaluationSettings, GateBounds, GateSettings
 from pipeline.evaluation import build_eval_config
 
@@ -243,6 +244,36 @@ def test_undefined_arfg_fails_with_the_reason(tmp_path):
         "ARFG between the groups of `gender` is undefined, and so cannot be within the bound 5: the baseline's FPR gap of "
         "task `like` is 0; the baseline's FPR gap of task `click` is 0"
     ]
+
+
+def test_a_metric_of_ones_own_is_judged_by_tfma_as_by_the_gate(tmp_path):
+    row = Metric(
+        key="misses",
+        title="Share of missed positives",
+        unit="percent",
+        scope="group_task",
+        better="lower",
+        compute=lambda statistics, model: [found.estimate for found in statistics.gaps("fnr", model)],
+        limit=Limit("misses_max"),
+    )
+    register(row)
+    try:
+        for limit in (0, 0.1):
+            folder = tmp_path / str(limit)
+            folder.mkdir()
+            parts = [*example(), cells("f", "old", 1, (0, 1), 5)]
+            result = judge(folder, GateSettings(misses_max={"like": limit}), parts)
+            assert result.blessed == (limit == 0.1)
+        folder = tmp_path / "later"
+        folder.mkdir()
+        path = evaluation(folder, example(), GateSettings(are_max=2, misses_max=1))
+    finally:
+        unregister("misses")
+    # A bound on what no evaluation of these settings could hold is refused when they are read, not after the training.
+    with pytest.raises(ValueError, match="misses_max\n  Extra inputs are not permitted"):
+        GateSettings(are_max=2, misses_max=1)
+    with pytest.raises(RuntimeError, match="disagree"):
+        verdict(path, GateSettings(are_max=0.1), TASKS, GROUPS)
 
 
 DEFAULT = EvaluationSettings().min_count

@@ -6,8 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Optional
 
-from components.tradeoff_metrics.judging.bounds import Bound
-from components.tradeoff_metrics.judging.digits import told_from
+from components.tradeoff_metrics.telling.digits import told_from
 
 # Unit → a value and how many digits it gets beyond the usual ones → text.
 _FORMS: dict[str, Callable[[float, int], str]] = {
@@ -16,14 +15,6 @@ _FORMS: dict[str, Callable[[float, int], str]] = {
     "change": lambda value, more: f"{value:.{1 + more}f} %",
     "count": lambda value, _: f"{value:,.0f}",
     "ratio": lambda value, more: f"{value:.{3 + more}f}",
-}
-_UNITS = {
-    "fpr_gap": "points",
-    "tpr_gap": "points",
-    "error_difference": "points",
-    "worst_group_error": "percent",
-    "worst_cell_error": "percent",
-    "delta_p": "change",
 }
 
 
@@ -37,37 +28,24 @@ def percent(rate: float) -> str:
     return with_unit(rate, "percent")
 
 
-def unit(metric: str) -> str:
-    """The unit that a reader expects of a metric: ``change`` is in percent already."""
-    if metric in ("min_negatives", "min_positives", "negative_transfer_count"):
-        return "count"
-    return _UNITS.get(metric, "ratio")
-
-
-def in_unit(metric: str, value: float, limit: Optional[float] = None) -> str:
-    """A value in its metric's unit; ``limit`` as in ``with_unit``."""
-    return with_unit(value, unit(metric), limit)
-
-
 def with_unit(value: float, name: str, limit: Optional[float] = None) -> str:
-    """A value as a reader expects it: points, percent, a change in percent, a count or a ratio.
+    """A value as a reader expects it: points, percent, a change in percent (``change``), a count or a ratio.
 
     Args:
         value: The figure.
-        name: Of the unit.
+        name: Name of the unit.
         limit: What the value is held against; it gets as many digits as tell it from that.
     """
     return told_from(_FORMS[name], value, limit).replace("-", "−")
 
 
-def limit_text(bound: Bound) -> str:
-    """A bound's limit in its metric's unit, with no more digits than it was given; points stand without their word."""
-    name, limit = unit(bound.name.metric), bound.limit
-    if name in ("points", "percent"):
+def limit_text(unit: str, limit: float) -> str:
+    """A limit in its metric's unit, with no more digits than it was given; points stand without their word."""
+    if unit in ("points", "percent"):
         text = _hundredths(limit)
     else:
-        text = f"{limit:,.0f}" if name == "count" else f"{limit:g}"
-    return (f"{text} %" if name in ("percent", "change") else text).replace("-", "−")
+        text = f"{limit:,.0f}" if unit == "count" else f"{limit:g}"
+    return (f"{text} %" if unit in ("percent", "change") else text).replace("-", "−")
 
 
 def given_points(given: float) -> str:

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 
-from components.fairness_report.words.sentences import (
-    bound_sentence,
-    gap_evidence,
-    gap_sentence,
-    plain,
-    worst_parts,
-)
-from components.fairness_report.words.units import in_unit, percent, points, unit
+from components.tradeoff_metrics.families.gaps import gap_evidence, gap_sentence
+from components.tradeoff_metrics.families.worst import worst_parts
+from components.tradeoff_metrics.registry import metric as row
+from components.tradeoff_metrics.telling.parts import plain
+from components.tradeoff_metrics.telling.sentences import bound_sentence
+from components.tradeoff_metrics.telling.units import percent, points, with_unit
 
 
 def details() -> dict[str, Any]:
@@ -121,7 +119,7 @@ def test_a_figure_beyond_its_limit_has_as_many_digits_as_show_it(
     found = result(setting, metric, value, limit, task)
     assert expected in plain(bound_sentence(found, details()))
     held = plain(bound_sentence(dataclasses.replace(found, ok=True), details()))
-    assert expected not in held and in_unit(metric, value).split()[0].removeprefix("−") in held
+    assert expected not in held and with_unit(value, row(metric).unit).split()[0].removeprefix("−") in held
 
 
 def test_the_end_beyond_its_limit_has_as_many_digits_as_show_it() -> None:
@@ -144,9 +142,9 @@ def test_each_metric_has_its_unit() -> None:
         "error_difference": "points",
         "worst_cell_auc": "ratio",
     }
-    assert {metric: unit(metric) for metric in units} == units
-    assert unit("negative_transfer_count") == unit("min_positives") == "count"
-    assert in_unit("error_difference", -0.004) == "−0.4 points" and in_unit("worst_group_auc", 0.71) == "0.710"
+    assert {metric: row(metric).unit for metric in units} == units
+    assert row("negative_transfer_count").unit == row("min_positives").unit == "count"
+    assert with_unit(-0.004, "points") == "−0.4 points" and with_unit(0.71, "ratio") == "0.710"
 
 
 def test_the_worst_is_told_with_its_rows() -> None:

@@ -1,0 +1,1 @@
+"""Figures and bounds in words, for the gate and for the report."""

@@ -24,7 +24,10 @@ Outcome = Callable[[Point], Any]
 def run_settings(frontier: Optional[dict[str, Any]] = None, **blocks: Any) -> RunSettings:
     content: dict[str, Any] = {
         "dataset": "mini",
-        "log": {"root": "/log", "sources": [{"files": [f"{s}.csv"], "split": s} for s in ("train", "validation", "test")]},
+        "log": {
+            "root": "/log",
+            "sources": [{"files": [f"{s}.csv"], "split": s} for s in ("train", "validation", "test")],
+        },
         "features": {"inputs": [{"type": "numeric", "name": "x"}, {"type": "categorical", "name": "c"}]},
         "tasks": [
             {"name": "click", "column": "clicked", "positive": "== 1"},

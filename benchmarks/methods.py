@@ -14,12 +14,13 @@ from typing import Any, Optional
 import click
 import numpy as np
 
-from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
+from benchmarks.tables import markdown, replace_between_marks
 from models.config.settings import FairnessSettings, TrainerSettings
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.figures import measure
+from pipeline.experiments.runner import DataSet, experiment_folder, open_data, train_cases
 from pipeline.settings.config import RunSettings
-from pipeline.showing import terminal
+from pipeline.showing.console import new_console
 
 LOSSES = ("fpr_gap", "correlation", "mmd")
 
@@ -85,18 +86,15 @@ def _mean(rows: list[dict[str, Any]], key: str) -> str:
 def table(rows: list[dict[str, Any]], tasks: list[str]) -> list[str]:
     """Markdown: a line per setting, mean ± standard deviation over seeds."""
     head = ["mode", "loss", "λ", *(f"error {t}" for t in tasks), *(f"FPR gap {t}" for t in tasks), "ARFG", "ARE"]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     baseline = [*(f"error_baseline/{t}" for t in tasks), *(f"fpr_gap_baseline/{t}" for t in tasks)]
     none = [row for row in rows if row["mode"] == "none"]
-    lines.append("| " + " | ".join(["single-task", "", "", *(_mean(none, key) for key in baseline), "1", "1"]) + " |")
+    lines = [["single-task", "", "", *(_mean(none, key) for key in baseline), "1", "1"]]
     keys = [*(f"error/{t}" for t in tasks), *(f"fpr_gap/{t}" for t in tasks), "arfg", "are"]
     for setting in dict.fromkeys((row["mode"], row["loss"], row["strength"]) for row in rows):
         own = [row for row in rows if (row["mode"], row["loss"], row["strength"]) == setting]
         mode, loss, strength = setting
-        lines.append(
-            "| " + " | ".join([mode, loss, f"{strength:g}" if loss else "", *(_mean(own, k) for k in keys)]) + " |"
-        )
-    return lines
+        lines.append([mode, loss, f"{strength:g}" if loss else "", *(_mean(own, k) for k in keys)])
+    return markdown(head, lines, texts=len(head))
 
 
 @click.command()
@@ -105,10 +103,12 @@ def table(rows: list[dict[str, Any]], tasks: list[str]) -> list[str]:
 @click.option("--fpr-gap", default="1", help="λ of this loss, separated by commas")
 @click.option("--correlation", default="1")
 @click.option("--mmd", default="1")
-@click.option("--table", "target", type=click.Path(path_type=Path), help="Markdown file whose table is replaced")
+@click.option(
+    "--table", "target", type=click.Path(path_type=Path, exists=True), help="Markdown file whose table is replaced"
+)
 def main(config: Path, seeds: str, fpr_gap: str, correlation: str, mmd: str, target: Optional[Path]) -> None:
     """Trains and measures modes and losses on CONFIG."""
-    console = terminal.console()
+    console = new_console()
     data = open_data(config, console)
     strengths = {
         loss: tuple(float(x) for x in text.split(","))
@@ -122,11 +122,7 @@ def main(config: Path, seeds: str, fpr_gap: str, correlation: str, mmd: str, tar
     lines = table(rows, data.tasks)
     click.echo("\n".join(lines))
     if target is not None:
-        text = target.read_text(encoding="utf-8") if target.exists() else ""
-        begin, end = "<!-- table -->", "<!-- end of table -->"
-        before, _, rest = text.partition(begin)
-        after = rest.partition(end)[2]
-        target.write_text(before + "\n".join([begin, *lines, end]) + after, encoding="utf-8")
+        replace_between_marks(target, "table", lines)
 
 
 if __name__ == "__main__":

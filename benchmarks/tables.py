@@ -109,7 +109,7 @@ def merge_rows(path: Path, new: pd.DataFrame, order: Sequence[str], keys: Sequen
       path: The file; made where it is missing.
       new: Rows of one data set or more, with a column ``dataset``.
       order: All data sets.
-      keys: Columns; by data set alone where absent.
+      keys: Columns that tell which rows are replaced; rows are sorted by ``seed`` too where it is one of them.
 
     Raises:
       ValueError: There are no rows, as where all trainings failed.
@@ -122,6 +122,8 @@ def merge_rows(path: Path, new: pd.DataFrame, order: Sequence[str], keys: Sequen
         same = pd.MultiIndex.from_frame(old[list(keys)]).isin(pd.MultiIndex.from_frame(new[list(keys)]))
         parts.insert(0, old[~same])
     frame = pd.concat(parts, ignore_index=True)
+    if "seed" in keys:
+        frame = frame.sort_values("seed", kind="stable")
     frame = frame.sort_values("dataset", key=lambda column: column.map(list(order).index), kind="stable")
     frame.to_csv(path, index=False, float_format="%.6g")
 

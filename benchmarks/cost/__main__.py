@@ -18,12 +18,13 @@ import click
 import pandas as pd
 from rich.console import Console
 
+from benchmarks import command
 from benchmarks.cost import processes, report
 from benchmarks.cost.entries import Entry, entries
-from benchmarks.experiment import experiment_folder
 from pipeline.experiments.pool import exclusive
+from pipeline.experiments.runner import experiment_folder
 from pipeline.running.provenance import ROOT, source_hash
-from pipeline.showing import terminal
+from pipeline.showing.console import new_console
 
 
 class Size(NamedTuple):
@@ -87,23 +88,16 @@ def _stored(entry: Entry, size: Size, path: Path, code: str) -> dict[str, Any]:
 
 
 @click.command()
-@click.option("--size", type=click.Choice(sorted(SIZES)), default="minimum", show_default=True)
-@click.option("--folder", type=click.Path(path_type=Path), default=Path(__file__).parent, help="of `steps.csv`")
-@click.option("--table", type=click.Path(path_type=Path, exists=True), help="Markdown file whose tables are replaced")
+@command.experiment_options(SIZES, Path(__file__).parent)
 @click.option("--workers", default=1, show_default=True, help="entries at a time; more disturb each other")
-@click.option("--redraw", is_flag=True, help="measure nothing; tables and plot of `steps.csv`")
-def main(size: str, folder: Path, table: Optional[Path], workers: int, redraw: bool) -> None:
+def main(size: Size, folder: Path, table: Optional[Path], workers: int, redraw: bool) -> None:
     """Measures and shows."""
-    console, path = terminal.console(), folder / "steps.csv"
+    path = folder / "steps.csv"
     if not redraw:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
         os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        collect(SIZES[size], experiment_folder("cost"), workers, path, console)
-    found = pd.read_csv(path)
-    if table is None:
-        console.print("\n".join([*report.usual_table(found), "", *report.task_table(found)]))
-    else:
-        report.write(found, table, stated(found))
+        collect(size, experiment_folder("cost"), workers, path, new_console())
+    command.show([path], table, report.tables, lambda found, readme: report.write(found, readme, stated(found)))
 
 
 def stated(table: pd.DataFrame) -> str:

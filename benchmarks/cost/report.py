@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import plots
 from benchmarks.cost.entries import USUAL_TASKS
 from benchmarks.tables import markdown, replace_between_marks
+from pipeline.experiments import plots
 
 BASELINE = "baseline"
 PARTS = ("network", "robustness", "fairness", "weighting")
@@ -23,7 +23,7 @@ def write(table: pd.DataFrame, readme: Path, stated: str) -> None:
       readme: With marks.
       stated: Says what was run.
     """
-    replace_between_marks(readme, "cost", [stated, "", *usual_table(table), "", *task_table(table)])
+    replace_between_marks(readme, "cost", [stated, "", *tables(table)])
     own = with_ratios(table)
     own = own[(own["tasks"] == USUAL_TASKS) & (own["part"] != BASELINE)].sort_values(["part", "ratio"])
     with plots.figure(6.5, 0.2 * len(own) + 0.8) as figure:
@@ -83,6 +83,11 @@ def usual_table(table: pd.DataFrame) -> list[str]:
         "of them exported",
     ]
     return markdown([*head, "peak MiB", "more MiB"], rows, texts=2)
+
+
+def tables(table: pd.DataFrame) -> list[str]:
+    """Both tables."""
+    return [*usual_table(table), "", *task_table(table)]
 
 
 def task_table(table: pd.DataFrame) -> list[str]:

@@ -14,7 +14,7 @@ import click
 
 from benchmarks.mtaf.grid import Size
 from benchmarks.mtaf.parts import PARTS
-from pipeline.showing import terminal
+from pipeline.showing.console import new_console
 
 HERE = Path(__file__).resolve().parent
 
@@ -40,10 +40,10 @@ def main(
     size: str, names: tuple[str, ...], minutes: float | None, draw: bool, folder: Path | None, readme: Path | None
 ) -> None:
     """Reproduces MTA-F."""
-    from benchmarks.experiment import experiment_folder
     from benchmarks.mtaf import noise, report, running
+    from pipeline.experiments.runner import experiment_folder
 
-    console = terminal.console()
+    console = new_console()
     if folder is None:
         folder = HERE / "results" if size == "minimum" else experiment_folder("mtaf") / "full"
     chosen = list(names or [*PARTS, "noise"])

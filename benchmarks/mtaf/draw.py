@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.mtaf.compare import REFERENCE, SERIES, settings_of
 from benchmarks.mtaf.grid import LOSSES, NONE, SINGLE, SINGLE_FAIR
-from benchmarks.plots import figure, save, styles
+from pipeline.experiments.plots import figure, save, styles
 from pipeline.frontier.pareto import pareto
 
 _STYLES = styles([NONE, *SERIES, SINGLE])

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import time
 from pathlib import Path
 
 import yaml
 from rich.console import Console
 
-from benchmarks.experiment import DataSet, experiment_folder, open_data
 from benchmarks.mtaf import results
 from benchmarks.mtaf.grid import Part, Setting, Size
 from models.training.fitting import Report
-from pipeline.experiments.cases import Case, CaseResult, CaseStore, data_digest
-from pipeline.experiments.pool import run_cases
-from pipeline.running.provenance import source_hash
+from pipeline.experiments.cases import Case, CaseResult
+from pipeline.experiments.runner import DataSet, experiment_folder, open_data, train_cases
 from pipeline.settings.config import RunSettings, load
 
 SETTINGS = Path(__file__).resolve().parents[1] / "settings"
@@ -83,19 +79,11 @@ def train(
 
     Loss by loss, after the models that all others are compared with: what time is left for can then be compared.
     """
-    folder, code = experiment_folder("mtaf") / part.data, source_hash("models.training.sweep")
-    store = CaseStore(folder / "cases", data_digest(data.data), code)
-    found = {case.name: result for _, _, case in planned if (result := store.load(case)) is not None}
+    found: dict[str, CaseResult] = {}
     for loss in sorted({setting.loss for setting, _, _ in planned}, key=_ORDER.index):
-        cases = [case for setting, _, case in planned if setting.loss == loss and case.name not in found]
-        if not cases or time.monotonic() > until:
-            continue
-        report(f"{part.name}: {len(cases)} trainings to do with {loss or 'no fairness loss'}")
-        with contextlib.closing(run_cases(cases, data.data, folder, code=code, report=report)) as coming:
-            for result in coming:
-                found[result.name] = result
-                if time.monotonic() > until:
-                    break
+        report(f"{part.name}: trainings with {loss or 'no fairness loss'}")
+        cases = [case for setting, _, case in planned if setting.loss == loss]
+        found |= train_cases(cases, data, experiment_folder("mtaf") / part.data, report, until=until)
     return found
 
 

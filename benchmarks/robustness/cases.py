@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from models.config.settings import FairnessSettings, ModelSettings, TrainerSettings
-from pipeline.experiments.cases import Case
+from pipeline.experiments.cases import Case, with_training
 from pipeline.settings.config import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -90,12 +90,6 @@ def data_runs(run: RunSettings, choice: Choice, seed: int) -> Iterator[Run]:
             yield _run(settings, choice.epochs, method, rule, select_by, seed)
 
 
-def with_training(settings: TrainerSettings, changes: Mapping[str, Any]) -> TrainerSettings:
-    """``settings`` with other values of ``training``, checked."""
-    training = {**settings.training.model_dump(), **changes}
-    return TrainerSettings.model_validate({**settings.model_dump(), "training": training})
-
-
 def _run(settings: TrainerSettings, epochs: int, method: str, rule: str, select_by: str | None, seed: int) -> Run:
     changes: dict[str, Any] = {"epochs": epochs, "seed": seed, "robustness": METHODS[method]}
     if select_by is None:
@@ -106,4 +100,4 @@ def _run(settings: TrainerSettings, epochs: int, method: str, rule: str, select_
     capacity = settings.model.shared_units[-1]
     short = method.replace(" + ", "+").replace(", ", "-")
     name = f"{short}-units={capacity}-{rule}-seed={seed}"
-    return Run(method, rule, capacity, seed, Case(name, with_training(settings, changes)))
+    return Run(method, rule, capacity, seed, Case(name, with_training(settings, **changes)))

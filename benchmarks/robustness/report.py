@@ -10,10 +10,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from benchmarks import plots
 from benchmarks.robustness.cases import DATA_RULES, ERM, METHODS, WORLD_RULES
 from benchmarks.robustness.rows import FIGURES, against_erm, means
 from benchmarks.tables import MeanInterval, markdown, mean_interval, replace_between_marks, show
+from pipeline.experiments import plots
 
 # Names of data sets, and seeds.
 Wanted = tuple[Sequence[str], Sequence[int]]

@@ -106,14 +106,3 @@ def against_erm(table: pd.DataFrame, figure: str) -> dict[tuple, MeanInterval]:
         if other in indexed.index:
             values.append(value - indexed[other])
     return {key: mean_interval(values) for key, values in found.items()}
-
-
-def merged(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
-    """``new`` in the place of the rows of the same data set and seed, sorted by data set in the order of appearance."""
-    if old is None:
-        return new
-    done = set(zip(new["dataset"], new["seed"], strict=True))
-    kept = [key not in done for key in zip(old["dataset"], old["seed"], strict=True)]
-    frame = pd.concat([old[kept], new], ignore_index=True)
-    order = pd.Categorical(frame["dataset"], categories=pd.unique(pd.concat([old["dataset"], new["dataset"]])))
-    return frame.iloc[np.lexsort([frame["seed"], order.codes])].reset_index(drop=True)

@@ -8,9 +8,9 @@ from google.protobuf import text_format
 from rich.console import Console
 from tensorflow_metadata.proto.v0 import schema_pb2
 
-from benchmarks.experiment import DataSet, experiment_folder, open_data
 from benchmarks.robustness.spurious import GROUP, TASK, WORLDS, SpuriousSettings, write
 from models.formats.features import group_key, label_key, negative_key, weight_key
+from pipeline.experiments.runner import DataSet, experiment_folder, open_data
 
 
 def dataset_name(world: str, draw: int) -> str:

@@ -7,21 +7,19 @@ and the two CSV files beside it. ``--redraw`` makes tables and plot of those fil
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Optional
 
 import click
 from rich.console import Console
 
-from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
+from benchmarks import command
 from benchmarks.sharing import cases, report
 from benchmarks.sharing.rows import by_model, rows
-from benchmarks.tables import merge_rows, read_rows
-from pipeline.experiments.cases import CaseResult
-from pipeline.showing import terminal
+from benchmarks.tables import merge_rows
+from pipeline.experiments.runner import DataSet, Results, experiment_folder, open_data, train_cases
 
 
 class Size(NamedTuple):
@@ -48,11 +46,11 @@ def run_data(
     expected = Counter((run.network, run.weighting) for run in runs)
     whole = 0
 
-    def write(results: Mapping[str, CaseResult]) -> None:
+    def write(results: Results) -> None:
         for path, found in zip(paths(folder), rows(name, runs, results, data.outcomes), strict=True):
             merge_rows(path, found, list(cases.DATA_SETS), ("dataset", "network", "weighting"))
 
-    def after(results: Mapping[str, CaseResult]) -> None:
+    def after(results: Results) -> None:
         nonlocal whole
         found = by_model(runs, results)
         done = [key for key, trained in found.items() if len(trained) == expected[key]]
@@ -72,8 +70,7 @@ def paths(folder: Path) -> tuple[Path, Path]:
 
 
 @click.command()
-@click.option("--size", type=click.Choice(sorted(SIZES)), default="minimum", show_default=True)
-@click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA_SETS)), help="all where absent")
+@command.experiment_options(SIZES, Path(__file__).parent, list(cases.DATA_SETS))
 @click.option("--network", "networks", multiple=True, type=click.Choice(list(cases.NETWORKS)), help="all where absent")
 @click.option(
     "--weighting",
@@ -82,11 +79,8 @@ def paths(folder: Path) -> tuple[Path, Path]:
     type=click.Choice(list(cases.WEIGHTINGS)),
     help="those of the size where absent",
 )
-@click.option("--folder", type=click.Path(path_type=Path), default=Path(__file__).parent, help="of the CSV files")
-@click.option("--table", type=click.Path(path_type=Path, exists=True), help="Markdown file whose tables are replaced")
-@click.option("--redraw", is_flag=True, help="train nothing; tables and plot of the CSV files")
 def main(
-    size: str,
+    size: Size,
     names: tuple[str, ...],
     networks: tuple[str, ...],
     weightings: tuple[str, ...],
@@ -95,19 +89,15 @@ def main(
     redraw: bool,
 ) -> None:
     """Trains, measures and shows."""
-    console, started = terminal.console(), time.monotonic()
-    for name in () if redraw else names or tuple(cases.DATA_SETS):
-        data = open_data(cases.DATA_SETS[name].config, console)
-        of_size = tuple(cases.WEIGHTINGS) if SIZES[size].whole else cases.DATA_SETS[name].minimum
-        run_data(
-            name, data, SIZES[size].seeds, networks or tuple(cases.NETWORKS), weightings or of_size, folder, console
-        )
-        console.print(f"{name}: {time.monotonic() - started:.0f} s so far")
-    tasks, models = (read_rows(path) for path in paths(folder))
-    if table is None:
-        click.echo("\n".join(report.tables(tasks, models)))
-    else:
-        report.write(tasks, models, table)
+
+    def run(name: str, console: Console) -> None:
+        choice = cases.DATA_SETS[name]
+        data = open_data(choice.config, console)
+        chosen = weightings or (tuple(cases.WEIGHTINGS) if size.whole else choice.minimum)
+        run_data(name, data, size.seeds, networks or tuple(cases.NETWORKS), chosen, folder, console)
+
+    command.run_all(() if redraw else names or tuple(cases.DATA_SETS), run)
+    command.show(paths(folder), table, report.tables, report.write)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from benchmarks import plots
 from benchmarks.sharing.cases import DATA_SETS, NETWORKS, STL, WEIGHTINGS
 from benchmarks.tables import MeanInterval, markdown, replace_between_marks, show
+from pipeline.experiments import plots
 
 
 def write(tasks: pd.DataFrame, models: pd.DataFrame, readme: Path) -> None:

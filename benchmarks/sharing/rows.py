@@ -14,6 +14,7 @@ from benchmarks.sharing.transfer import error_difference
 from benchmarks.tables import mean_interval
 from models.training.sweep import Outcomes, Trained
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import trained_of
 
 Seeds = dict[int, Trained]
 
@@ -22,8 +23,7 @@ def by_model(runs: Sequence[Run], results: Mapping[str, CaseResult]) -> dict[tup
     """(network, weighting) → seed → training; those that failed or are still to come are left out."""
     found: dict[tuple[str, str], Seeds] = {}
     for run in runs:
-        result = results.get(run.case.name)
-        trained = None if result is None else result.trained
+        trained = trained_of(run.case, results)
         if trained is not None:
             found.setdefault((run.network, run.weighting), {})[run.seed] = trained
     return found

@@ -18,12 +18,12 @@ from typing import Any
 
 import click
 
-from benchmarks.experiment import open_data
 from benchmarks.sweep.measures import MEASURES, ROOT, Seconds, epoch_steps
 from benchmarks.tables import markdown, replace_between_marks
 from models.config.settings import TrainerSettings
 from models.training.sweep import SweepData
-from pipeline.showing import terminal
+from pipeline.experiments.runner import open_data
+from pipeline.showing.console import new_console
 
 README = Path(__file__).with_name("README.md")
 CONFIG = ROOT / "benchmarks" / "settings" / "mtaf_adult.yaml"
@@ -108,7 +108,7 @@ def main(one: str | None, no_table: bool) -> None:
     if one is not None:
         child(one)
         return
-    data = open_data(CONFIG, terminal.console())
+    data = open_data(CONFIG, new_console())
     settings = data.run.candidate()
     for name, table in (("steps", steps), ("trainings", trainings)):
         lines = table(data.data, settings)

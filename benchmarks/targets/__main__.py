@@ -11,16 +11,17 @@ import functools
 from pathlib import Path
 
 import click
+import pandas as pd
 from rich.console import Console
 
-from benchmarks.experiment import DataSet, experiment_folder, train_cases
+from benchmarks import command
 from benchmarks.mtaf import running
 from benchmarks.mtaf.grid import LOSSES
 from benchmarks.mtaf.parts import PARTS
-from benchmarks.tables import merge_rows, read_rows
+from benchmarks.tables import merge_rows
 from benchmarks.targets import cases, report
 from benchmarks.targets.rows import rows
-from pipeline.showing import terminal
+from pipeline.experiments.runner import DataSet, experiment_folder, train_cases
 
 HERE = Path(__file__).resolve().parent
 SEEDS = {"minimum": 5, "full": 10}
@@ -42,26 +43,28 @@ def run_data(name: str, data: DataSet, loss: str, seeds: int, start: float, path
 
 
 @click.command()
-@click.option("--size", type=click.Choice(sorted(SEEDS)), default="minimum", show_default=True)
-@click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA)), help="all where absent")
+@command.experiment_options(SEEDS, HERE, list(cases.DATA), HERE / "README.md")
 @click.option("--loss", type=click.Choice(LOSSES), default="correlation", show_default=True, help="training follows it")
 @click.option("--start", type=float, default=cases.START, show_default=True, help="the first λ")
-@click.option("--folder", type=click.Path(path_type=Path), default=HERE, help="of the CSV file")
-@click.option("--table", type=click.Path(path_type=Path, exists=True), default=HERE / "README.md")
-@click.option("--redraw", is_flag=True, help="train nothing; tables and plots of the CSV file")
-def main(size: str, names: tuple[str, ...], loss: str, start: float, folder: Path, table: Path, redraw: bool) -> None:
+def main(size: int, names: tuple[str, ...], loss: str, start: float, folder: Path, table: Path, redraw: bool) -> None:
     """Trains, measures and shows."""
     if start != cases.START and folder == HERE:
         raise click.UsageError(
             f"rows of another start than {cases.START:g} should lie elsewhere: give --folder and --table. "
             f"Received: --start {start:g}"
         )
-    console, path = terminal.console(), folder / "targets.csv"
-    for name in () if redraw else names or cases.DATA:
-        run_data(name, running.prepared(PARTS[cases.DATA[name].part], console), loss, SEEDS[size], start, path, console)
-    found = read_rows(path)
-    numbers = {column: found[column].replace("", "nan").astype(float) for column in _NUMBERS}
-    report.write(found.assign(**numbers), table, HERE.parent / "mtaf" / "results")
+    path = folder / "targets.csv"
+
+    def run(name: str, console: Console) -> None:
+        data = running.prepared(PARTS[cases.DATA[name].part], console)
+        run_data(name, data, loss, size, start, path, console)
+
+    def write(found: pd.DataFrame, readme: Path) -> None:
+        numbers = {column: found[column].replace("", "nan").astype(float) for column in _NUMBERS}
+        report.write(found.assign(**numbers), readme, HERE.parent / "mtaf" / "results")
+
+    command.run_all(() if redraw else names or tuple(cases.DATA), run)
+    command.show([path], table, report.held, write)
 
 
 if __name__ == "__main__":

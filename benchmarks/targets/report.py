@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 from benchmarks.mtaf import results as grid
 from benchmarks.mtaf.compare import FIGURES, REFERENCE, by_seed
 from benchmarks.mtaf.grid import NONE
-from benchmarks.plots import figure, save, styles
 from benchmarks.tables import markdown, mean_interval, replace_between_marks, show
 from benchmarks.targets.cases import DATA, MODES
+from pipeline.experiments.plots import figure, save, styles
 from pipeline.frontier.pareto import dominated, pareto, with_intervals
 
 _LOOKS = styles(MODES)

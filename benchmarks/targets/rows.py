@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.experiment import DataSet
 from benchmarks.mtaf.grid import SINGLE
 from benchmarks.targets.cases import Run
 from pipeline.experiments.cases import CaseResult
 from pipeline.experiments.figures import measure
+from pipeline.experiments.runner import DataSet
 
 
 def rows(

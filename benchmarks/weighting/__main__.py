@@ -7,20 +7,17 @@ the plots and the two CSV files beside it. ``--redraw`` makes tables and plots o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Optional
 
 import click
-import pandas as pd
 from rich.console import Console
 
-from benchmarks.experiment import DataSet, experiment_folder, open_data, train_cases
-from benchmarks.tables import merge_rows, read_rows
+from benchmarks import command
+from benchmarks.tables import merge_rows
 from benchmarks.weighting import cases, report, rows
-from pipeline.experiments.cases import CaseResult
-from pipeline.showing import terminal
+from pipeline.experiments.runner import DataSet, Results, experiment_folder, open_data, train_cases
 
 
 class Size(NamedTuple):
@@ -45,12 +42,12 @@ def run_data(name: str, data: DataSet, size: Size, folder: Path, console: Consol
     shares = cases.NOISE if size.whole else choice.minimum
     final = list(cases.final(settings, choice, chosen, size.seeds, shares))
 
-    def write(results: Mapping[str, CaseResult]) -> None:
+    def write(results: Results) -> None:
         found = rows.model_rows(name, choice.noisy, final, results, data.outcomes), rows.path_rows(name, final, results)
         for path, frame in zip(paths(folder), found, strict=True):
             merge_rows(path, frame, list(cases.DATA_SETS))
 
-    def after(results: Mapping[str, CaseResult]) -> None:
+    def after(results: Results) -> None:
         if len(results) % _WRITE_EVERY == 0:
             write(results)
 
@@ -62,38 +59,16 @@ def paths(folder: Path) -> tuple[Path, Path]:
     return folder / "models.csv", folder / "weights.csv"
 
 
-def stated(models: pd.DataFrame) -> list[str]:
-    """What was run, in a sentence for each data set."""
-    lines = []
-    for dataset, own in models.groupby("dataset", sort=False):
-        trainings = own.drop_duplicates(["method", "noise", "seed"])
-        choice = cases.DATA_SETS[str(dataset)]
-        seeds = sorted(set(trainings["seed"]))
-        lines.append(
-            f"- {dataset}: seeds {', '.join(map(str, seeds))}; {len(trainings)} trainings of {choice.epochs} epochs, "
-            f"{trainings['seconds'].sum() / 60:.0f} minutes of one core; wrong labels of `{choice.noisy}`."
-        )
-    return lines
-
-
 @click.command()
-@click.option("--size", type=click.Choice(sorted(SIZES)), default="minimum", show_default=True)
-@click.option("--data", "names", multiple=True, type=click.Choice(list(cases.DATA_SETS)), help="all where absent")
-@click.option("--folder", type=click.Path(path_type=Path), default=Path(__file__).parent, help="of the CSV files")
-@click.option("--table", type=click.Path(path_type=Path, exists=True), help="Markdown file whose tables are replaced")
-@click.option("--redraw", is_flag=True, help="train nothing; tables and plots of the CSV files")
-def main(size: str, names: tuple[str, ...], folder: Path, table: Optional[Path], redraw: bool) -> None:
+@command.experiment_options(SIZES, Path(__file__).parent, list(cases.DATA_SETS))
+def main(size: Size, names: tuple[str, ...], folder: Path, table: Optional[Path], redraw: bool) -> None:
     """Trains, measures and shows."""
-    console, started = terminal.console(), time.monotonic()
-    for name in () if redraw else names or tuple(cases.DATA_SETS):
-        config = cases.DATA_SETS[name].config
-        run_data(name, open_data(config, console), SIZES[size], folder, console)
-        console.print(f"{name}: {time.monotonic() - started:.0f} s so far")
-    models, weights = (read_rows(path) for path in paths(folder))
-    if table is None:
-        click.echo("\n".join(report.tables(models)))
-    else:
-        report.write(models, weights, table, stated(models))
+
+    def run(name: str, console: Console) -> None:
+        run_data(name, open_data(cases.DATA_SETS[name].config, console), size, folder, console)
+
+    command.run_all(() if redraw else names or tuple(cases.DATA_SETS), run)
+    command.show(paths(folder), table, report.tables, report.write)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from models.config.settings import FairnessSettings, ModelSettings, TrainerSettings
-from pipeline.experiments.cases import Case
+from pipeline.experiments.cases import Case, with_training
 from pipeline.settings.config import RunSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,12 +81,6 @@ def base(run: RunSettings, choice: Choice) -> TrainerSettings:
             "training": training,
         }
     )
-
-
-def with_training(settings: TrainerSettings, **changes: Any) -> TrainerSettings:
-    """``settings`` with other values of ``training``, checked."""
-    training = {**settings.training.model_dump(), **changes}
-    return TrainerSettings.model_validate({**settings.model_dump(), "training": training})
 
 
 def tuning(settings: TrainerSettings, choice: Choice, methods: Mapping[str, Any] = METHODS) -> Iterator[Run]:

@@ -9,54 +9,56 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from benchmarks import plots
 from benchmarks.tables import MeanInterval, markdown, mean_interval, replace_between_marks, show
 from benchmarks.weighting.cases import DATA_SETS, NOISE, STL, UNIFORM
 from benchmarks.weighting.rows import clean_means, compared, noisy_weights
+from pipeline.experiments import plots
 
 Figures = Mapping[tuple[str, str, float], MeanInterval]
 
 
-def write(models: pd.DataFrame, paths: pd.DataFrame, readme: Path, stated: Sequence[str]) -> None:
+def write(models: pd.DataFrame, paths: pd.DataFrame, readme: Path) -> None:
     """Rewrites the tables between the README's marks and, beside it, the plots.
 
     Args:
-      models: From ``rows.model_rows``.
-      paths: From ``rows.path_rows``.
+      models: The frame of ``rows.model_rows``.
+      paths: The frame of ``rows.path_rows``.
       readme: The Markdown file.
-      stated: Lines that say what was run.
     """
-    replace_between_marks(readme, "tables", [*stated, "", *tables(models)])
+    replace_between_marks(readme, "tables", [*stated(models), "", *tables(models)])
     draw_quality(models, readme.parent / "quality")
     draw_paths(paths, readme.parent / "weights")
 
 
-def tables(models: pd.DataFrame) -> list[str]:
-    """All tables, each with its heading."""
-    none = [noise for noise in NOISE if noise]
+def stated(models: pd.DataFrame) -> list[str]:
+    """What was run, in a sentence for each data set."""
+    lines = []
+    for dataset, own in models.groupby("dataset", sort=False):
+        trainings = own.drop_duplicates(["method", "noise", "seed"])
+        choice = DATA_SETS[str(dataset)]
+        seeds = sorted(set(trainings["seed"]))
+        lines.append(
+            f"- {dataset}: seeds {', '.join(map(str, seeds))}; {len(trainings)} trainings of {choice.epochs} epochs, "
+            f"{trainings['seconds'].sum() / 60:.0f} minutes of one core; wrong labels of `{choice.noisy}`."
+        )
+    return lines
+
+
+def tables(models: pd.DataFrame, *_: pd.DataFrame) -> list[str]:
+    """All tables, each with its heading; they need the models' rows alone."""
     lines = ["**Without wrong labels**: the tasks that are not flipped later, mean over them.", "", *_level(models), ""]
-    for figure, against, words, digits, scale in (
-        ("error", "clean", "Error on the clean tasks against the same method without wrong labels, per cent", 2, 1),
-        (
-            "error",
-            UNIFORM,
-            "Error on the clean tasks against uniform weights with the same wrong labels, per cent",
-            2,
-            1,
-        ),
-        ("auc", "clean", "AUC on the clean tasks against the same method without wrong labels, thousandths", 1, 1000),
-        (
-            "auc",
-            UNIFORM,
-            "AUC on the clean tasks against uniform weights with the same wrong labels, thousandths",
-            1,
-            1000,
-        ),
-    ):
-        shares = none if against == "clean" else list(NOISE)
-        found = compared(models, against, figure)
-        shown = {key: value for key, value in found.items() if against == "clean" or key[1] != UNIFORM}
-        lines += [f"**{words}**", "", *by_noise(shown, shares, digits, scale, sign=True), ""]
+    for figure, words, digits, scale in (("error", "Error", 2, 1), ("auc", "AUC", 1, 1000)):
+        unit = "per cent" if figure == "error" else "thousandths"
+        for against, of in (
+            ("clean", "the same method without wrong labels"),
+            (UNIFORM, "uniform weights with the same wrong labels"),
+        ):
+            clean = against == "clean"
+            found = compared(models, against, figure)
+            shown = {key: value for key, value in found.items() if clean or key[1] != UNIFORM}
+            shares = [noise for noise in NOISE if noise or not clean]
+            lines += [f"**{words} on the clean tasks against {of}, {unit}**", ""]
+            lines += [*by_noise(shown, shares, digits, scale, sign=True), ""]
     lines += ["**The noisy task's weight in the last epoch**", "", *by_noise(noisy_weights(models), list(NOISE), 3, 1)]
     return lines
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,9 @@ import pandas as pd
 from benchmarks.quality import qualities
 from benchmarks.tables import MeanInterval, mean_interval
 from benchmarks.weighting.cases import STL, UNIFORM, Run
-from models.training.sweep import Outcomes, Trained
+from models.training.sweep import Outcomes
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import trained_of
 
 FIGURES = ["error", "auc", "loss"]
 
@@ -39,12 +40,6 @@ def choose(runs: Sequence[Run], results: Mapping[str, CaseResult]) -> dict[str, 
     return {method: weightings[key] for method, key in best.items()}
 
 
-def trained_of(run: Run, results: Mapping[str, CaseResult]) -> Optional[Trained]:
-    """The run's training; None if it failed or is still to come."""
-    result = results.get(run.case.name)
-    return None if result is None else result.trained
-
-
 def model_rows(
     dataset: str, noisy: str, runs: Sequence[Run], results: Mapping[str, CaseResult], outcomes: Outcomes
 ) -> pd.DataFrame:
@@ -54,7 +49,7 @@ def model_rows(
     """
     rows = []
     for run in runs:
-        trained = trained_of(run, results)
+        trained = trained_of(run.case, results)
         if trained is None:
             continue
         weights = trained.history[-1]["tasks"]
@@ -80,7 +75,7 @@ def path_rows(dataset: str, runs: Sequence[Run], results: Mapping[str, CaseResul
     """A row per training of several tasks, epoch (from 1) and task, with the task's mean weight in the epoch."""
     rows = []
     for run in runs:
-        trained = trained_of(run, results)
+        trained = trained_of(run.case, results)
         for index, record in enumerate([] if trained is None or run.method == STL else trained.history):
             for task, figures in record["tasks"].items():
                 key = {"dataset": dataset, "method": run.method, "noise": run.noise, "seed": run.seed}

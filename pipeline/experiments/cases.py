@@ -49,6 +49,12 @@ class Case:
         object.__setattr__(self, "settings", TrainerSettings.model_validate(plain))
 
 
+def with_training(settings: TrainerSettings, **changes: Any) -> TrainerSettings:
+    """``settings`` with other values of ``training``, checked."""
+    training = {**settings.training.model_dump(), **changes}
+    return TrainerSettings.model_validate({**settings.model_dump(), "training": training})
+
+
 @dataclasses.dataclass(frozen=True)
 class CaseResult:
     """What came out of a case: either ``trained`` or ``error`` is there.

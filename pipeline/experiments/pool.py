@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import fcntl
 import json
+import math
 import os
 import queue
 import signal
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Optional
 
@@ -37,6 +38,7 @@ def run_cases(
     workers: Optional[int] = None,
     code: str,
     report: Report = print,
+    until: float = math.inf,
 ) -> Iterator[CaseResult]:
     """Trains the cases that have no result yet.
 
@@ -50,9 +52,10 @@ def run_cases(
       workers: Processes of one thread each; None = as many as there are cores.
       code: Hash of the code, on which results depend.
       report: Takes a line for each case: how many are done, and the time left.
+      until: Time of ``time.monotonic`` after which no further training is waited for; the processes are then ended.
 
     Yields:
-      A result for each case: first those that are stored, then the others as they come.
+      A result for each case: first those that are stored, then, while there is time, the others as they come.
 
     Raises:
       ValueError: Two cases have one name.
@@ -72,7 +75,7 @@ def run_cases(
                 waiting.append(case)
             else:
                 yield found
-        if not waiting:
+        if not waiting or time.monotonic() > until:
             return
         work = folder / "work.json"
         work.write_text(
@@ -87,7 +90,12 @@ def run_cases(
             ),
             encoding="utf-8",
         )
-        yield from _Pool(waiting, store, work, workers or len(os.sched_getaffinity(0)), len(cases), report).results()
+        pool = _Pool(waiting, store, work, workers or len(os.sched_getaffinity(0)), len(cases), report)
+        with contextlib.closing(pool.results()) as coming:
+            for result in coming:
+                yield result
+                if time.monotonic() > until:
+                    return
 
 
 @contextlib.contextmanager
@@ -210,7 +218,7 @@ class _Pool:
         self._closed = False
         self._progress = Progress(len(cases), total - len(cases), self._count, report)
 
-    def results(self) -> Iterator[CaseResult]:
+    def results(self) -> Generator[CaseResult, None, None]:
         """As they come."""
         threads = [threading.Thread(target=self._run, args=(index,), daemon=True) for index in range(self._count)]
         for thread in threads:

@@ -8,7 +8,7 @@ from typing import Optional
 from rich.console import Console
 
 from pipeline.experiments.pool import ExperimentInProgressError
-from pipeline.frontier.preparation import PreparationError
+from pipeline.experiments.preparation import PreparationError
 from pipeline.frontier.run import run_frontier
 from pipeline.settings.config import RunSettings
 from pipeline.showing.commands import UNUSABLE

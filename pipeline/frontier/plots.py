@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from pipeline.experiments.plots import figure as styled
+from pipeline.experiments.plots import save
 from pipeline.frontier.grid import BASELINE
 from pipeline.frontier.tradeoff import Tradeoff
 
@@ -22,15 +21,7 @@ _STYLES: dict[str, tuple[str, str, str]] = {
     "mtaf": ("#0072B2", "o", "-"),
     "mtaf_difference": ("#009E73", "D", "-."),
 }
-_RC: dict[str, Any] = {
-    "svg.hashsalt": "frontier",
-    "svg.fonttype": "none",
-    "font.size": 10,
-    # A name is a name: `$` starts no formula.
-    "text.parse_math": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+_RC = {"font.size": 10, "figure.dpi": 150}
 _COLUMNS = 3
 _MARGIN = 0.06
 
@@ -49,24 +40,18 @@ def draw(dataset: str, group: str, tasks: list[str], table: pd.DataFrame, found:
     Returns:
       The PNGs; an SVG lies beside each.
     """
-    folder.mkdir(parents=True)
-    with matplotlib.rc_context(_RC):
-        figures = {
-            "arfg_are": _tradeoff(dataset, group, table, found),
-            "gap_error": _tasks(dataset, group, tasks, table, found),
-        }
-        return [_save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+    with styled(7.6, 5.4, **_RC) as figure:
+        _tradeoff(figure, dataset, group, table, found)
+        files = save(figure, folder / "arfg_are", ("png", "svg"))
+    columns = min(_COLUMNS, len(tasks))
+    rows = -(-len(tasks) // columns)
+    with styled(max(6.4, 4.3 * columns), 3.7 * rows + 1.1, **_RC) as figure:
+        _tasks(figure, (rows, columns), dataset, group, tasks, table, found)
+        files += save(figure, folder / "gap_error", ("png", "svg"))
+    return [file for file in files if file.suffix == ".png"]
 
 
-def _save(figure: Figure, path: Path) -> Path:
-    FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=150, metadata={"Software": None})
-    figure.savefig(path.with_suffix(".svg"), metadata={"Date": None, "Creator": None})
-    return path
-
-
-def _tradeoff(dataset: str, group: str, table: pd.DataFrame, found: Tradeoff) -> Figure:
-    figure = Figure(figsize=(7.6, 5.4), layout="constrained")
+def _tradeoff(figure: Figure, dataset: str, group: str, table: pd.DataFrame, found: Tradeoff) -> None:
     axes = figure.add_subplot()
     for mode in found.hypervolumes:
         _points(axes, found, table, mode, "are", "arfg", _area(found, mode))
@@ -81,7 +66,6 @@ def _tradeoff(dataset: str, group: str, table: pd.DataFrame, found: Tradeoff) ->
     brackets = "; in brackets: 95 % bootstrap over seeds" if len(found.seeds) > 1 else ""
     _title(figure, f"{dataset}: fairness against error, test split", f"{_how(found)}{brackets}")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=9)
-    return figure
 
 
 def _title(figure: Figure, title: str, how: str) -> None:
@@ -102,13 +86,18 @@ def _how(found: Tradeoff) -> str:
     return f"mean over seeds {', '.join(map(str, found.seeds))}; whiskers: lowest and highest seed"
 
 
-def _tasks(dataset: str, group: str, tasks: list[str], table: pd.DataFrame, found: Tradeoff) -> Figure:
-    columns = min(_COLUMNS, len(tasks))
-    rows = -(-len(tasks) // columns)
-    figure = Figure(figsize=(max(6.4, 4.3 * columns), 3.7 * rows + 1.1), layout="constrained")
+def _tasks(
+    figure: Figure,
+    grid: tuple[int, int],
+    dataset: str,
+    group: str,
+    tasks: list[str],
+    table: pd.DataFrame,
+    found: Tradeoff,
+) -> None:
     single = table[(table["mode"] == BASELINE) & (table["status"] == "trained")]
     for number, task in enumerate(tasks):
-        axes = figure.add_subplot(rows, columns, number + 1)
+        axes = figure.add_subplot(*grid, number + 1)
         x, y = f"error/{task}", f"fpr_gap/{task}"
         for mode in found.hypervolumes:
             _points(axes, found, table, mode, x, y, mode, line=False)
@@ -117,13 +106,12 @@ def _tasks(dataset: str, group: str, tasks: list[str], table: pd.DataFrame, foun
         note = _zoom(axes, found, x, y, [base])
         axes.set_title(task, fontsize=11)
         axes.set_xlabel(f"error{note}")
-        if number % columns == 0:
+        if number % grid[1] == 0:
             axes.set_ylabel(f"FPR gap between {group}")
         if number == 0:
             handles = axes.get_legend_handles_labels()
     _title(figure, f"{dataset}: FPR gap between {group} against error by task, test split", _how(found))
     figure.legend(*handles, loc="outside lower center", ncols=5, frameon=False, fontsize=9)
-    return figure
 
 
 def _points(

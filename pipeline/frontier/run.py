@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,16 +15,16 @@ import pipeline  # noqa: F401  chooses the Keras 2 API before TensorFlow is impo
 
 # isort: split
 from components.tradeoff_metrics.judging.evidence import lone_rows_sentence
-from models.training.sweep import SweepData, read_outcomes
-from pipeline.experiments.cases import Case
+from pipeline.experiments import runner
+from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.figures import measure
-from pipeline.experiments.pool import CaseResult, exclusive, run_cases
-from pipeline.frontier import preparation, results, show, table
+from pipeline.experiments.pool import exclusive
+from pipeline.experiments.runner import DataSet
+from pipeline.frontier import results, show, table
 from pipeline.frontier.grid import Point, points
 from pipeline.frontier.table import FAILED, REFUSED, TRAINED, Figures
 from pipeline.frontier.tradeoff import Tradeoff, tradeoff
 from pipeline.running.places import run_folder
-from pipeline.running.provenance import source_hash
 from pipeline.settings.config import RunSettings
 
 Measure = Callable[[CaseResult, CaseResult], Figures]
@@ -139,22 +138,12 @@ def _run(run: RunSettings, config: Path, workers: Optional[int], console: Consol
             else "",
         )
     )
-    data = SweepData(**preparation.prepare(config, where.data, where.logs, console))
-    tasks, groups = [task.name for task in run.tasks], list(run.candidate().groups)
-    rows = Rows(
-        found,
-        table.columns_of(tasks, groups),
-        measuring(run, data, report=lambda text: console.print(f"  {text}", markup=False)),
-    )
-    cores = len(os.sched_getaffinity(0))
-    for result in run_cases(
-        [Case(point.name, point.trainer) for point in allowed],
-        data,
-        where.cases,
-        workers=workers or cores,
-        code=source_hash("models.training.sweep"),
-        report=lambda text: console.print(f"  {text}"),
-    ):
+    data = runner.prepare_data(run, config, where.data, where.logs, console)
+    measured = measuring(data, report=lambda text: console.print(f"  {text}", markup=False))
+    rows = Rows(found, table.columns_of(data.tasks, list(run.candidate().groups)), measured)
+    cases = [Case(point.name, point.trainer) for point in allowed]
+    report_line = lambda text: console.print(f"  {text}")  # noqa: E731
+    for result in runner.results_of(cases, data, where.cases, report_line, workers=workers):
         rows.add(result)
     frame = rows.table()
     compared = tradeoff(frame, run.frontier.seeds, run.frontier.reference)
@@ -164,17 +153,15 @@ def _run(run: RunSettings, config: Path, workers: Optional[int], console: Consol
     return compared
 
 
-def measuring(run: RunSettings, data: SweepData, report: Callable[[str], None] = lambda text: None) -> Measure:
+def measuring(data: DataSet, report: Callable[[str], None] = lambda text: None) -> Measure:
     """A function that measures as the run's Evaluator would.
 
     Args:
-      run: The run.
-      data: The prepared data.
+      data: The data set, prepared.
       report: Takes what there is to say of the test rows.
     """
-    tasks, groups = [task.name for task in run.tasks], list(run.candidate().groups)
-    evaluation = run.evaluation
-    outcomes = read_outcomes(data, tasks, groups, evaluation.cluster)
+    run, outcomes = data.run, data.outcomes
+    evaluation, groups = run.evaluation, list(run.candidate().groups)
     lone = 0 if outcomes.clusters is None else int((outcomes.clusters == "").sum())
     if lone:
         report(lone_rows_sentence(lone, len(outcomes.labels), str(evaluation.cluster)))
@@ -184,7 +171,7 @@ def measuring(run: RunSettings, data: SweepData, report: Callable[[str], None] =
             candidate,
             baseline,
             outcomes,
-            tasks,
+            data.tasks,
             groups,
             thresholds=run.frontier.thresholds,
             confidence=evaluation.confidence,

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.experiment import DataSet
 from benchmarks.methods import case_name, cases, measure_all, table
 from models.training.sweep import Outcomes, SweepData, Trained
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import DataSet
 from pipeline.settings.config import load
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from rich.console import Console
 from scipy import stats
 
-from benchmarks.experiment import DataSet
 from benchmarks.sharing import __main__ as command
 from benchmarks.sharing import cases, report
 from benchmarks.sharing.rows import delta_p, rows
@@ -20,6 +19,7 @@ from benchmarks.sharing.transfer import Difference, error_difference
 from benchmarks.tables import read_rows
 from models.config.combinations import check_combination
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import DataSet
 from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
@@ -196,7 +196,7 @@ def test_tables_and_plot_are_written_and_say_what_was_not_run(tmp_path):
     assert "| shared_bottom | 1 (conflict 1) | not run | not run |" in text
     line = next(line for line in text.splitlines() if line.startswith("| shared_bottom | uniform"))
     assert line.split("|")[3].strip().startswith("**+") and "| 1,235 to 1,237 |" in line
-    assert {path.name for path in tmp_path.iterdir()} == {"README.md", "transfer.png", "transfer.svg"}
+    assert {path.name for path in tmp_path.iterdir()} == {"README.md", "transfer.png"}
 
 
 def test_the_command_writes_rows_as_networks_are_finished_and_again_at_the_end(tmp_path, monkeypatch):

@@ -122,6 +122,14 @@ def test_rows_may_replace_those_that_share_several_keys(tmp_path):
     assert dict(zip(found["network"], found["value"], strict=True)) == {"two": 2, "one": 3}
 
 
+def test_rows_of_a_seed_are_replaced_and_stay_in_order(tmp_path):
+    path, keys = tmp_path / "rows.csv", ("dataset", "seed")
+    for seed, value in ((2, 0.5), (1, 0.4), (2, 0.1)):
+        merge_rows(path, pd.DataFrame({"dataset": ["d", "d"], "seed": seed, "value": [value, 9]}), ["d"], keys)
+    found = read_rows(path)
+    assert found["seed"].tolist() == [1, 1, 2, 2] and found["value"].tolist() == [0.4, 9, 0.1, 9]
+
+
 def test_rows_of_an_unknown_data_set_are_refused(tmp_path):
     with pytest.raises(ValueError, match="'other' is not in list"):
         merge_rows(tmp_path / "rows.csv", pd.DataFrame({"dataset": ["other"], "value": [1.0]}), ["first"])

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from benchmarks.experiment import DataSet
 from benchmarks.mtaf import results as grids
 from benchmarks.mtaf import running
 from benchmarks.mtaf.grid import NONE, SINGLE, Setting, trainer
@@ -23,6 +22,7 @@ from benchmarks.targets.rows import rows
 from models.config.combinations import check_combination
 from models.training.sweep import SweepData
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import DataSet
 from tests.benchmarks import made_up
 from tests.benchmarks.mtaf import made_up_tables as tables
 
@@ -271,7 +271,7 @@ def test_the_command_trains_measures_and_writes(monkeypatch, tmp_path, settings,
     assert block.count("5 of 5") >= len(cases.SHARES)
     assert "| adult | vanilla | mmd | 1 | 3 |" in text
     for name in ("gaps", "tradeoffs"):
-        assert all((readme.parent / f"{name}.{kind}").stat().st_size > 1000 for kind in ("png", "svg"))
+        assert (readme.parent / f"{name}.png").stat().st_size > 1000
     again = CliRunner().invoke(command.main, ["--redraw", *options[4:]], catch_exceptions=False)
     assert again.exit_code == 0 and readme.read_text(encoding="utf-8") == text
 

@@ -8,12 +8,12 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from benchmarks.experiment import DataSet
 from benchmarks.tables import read_rows
 from benchmarks.weighting import __main__ as command
 from benchmarks.weighting import cases, report, rows
 from models.config.combinations import check_combination
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import DataSet
 from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
@@ -186,7 +186,7 @@ def test_tables_and_plots_are_written(tmp_path):
     paths = pd.concat(
         [models[keys].assign(epoch=epoch, task=models["task"].replace("noisy", "income")) for epoch in (1, 2)]
     )
-    report.write(models, paths, readme, command.stated(models))
+    report.write(models, paths, readme)
     text = readme.read_text(encoding="utf-8")
     assert (
         "- adult3: seeds 1, 2, 3; 12 trainings of 15 epochs, 12 minutes of one core; wrong labels of `income`." in text
@@ -194,7 +194,7 @@ def test_tables_and_plots_are_written(tmp_path):
     assert "| adult3 | mgda | – | +9.54 ± 0.00 | – | – |" in text
     assert "| adult3 | mgda | 0.800 ± 0.000 | – | 0.800 ± 0.000 | – | – |" in text
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"README.md", "quality.png", "quality.svg", "weights.png", "weights.svg"}
+    assert names == {"README.md", "quality.png", "weights.png"}
 
 
 def test_tables_are_made_of_the_rows_alone_where_nothing_is_to_be_trained(tmp_path, monkeypatch):

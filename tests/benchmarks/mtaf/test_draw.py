@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.mtaf import draw
 from benchmarks.mtaf.grid import NONE, SINGLE, SINGLE_FAIR, Setting
-from benchmarks.plots import figure
+from pipeline.experiments.plots import figure
 from tests.benchmarks.mtaf import made_up_tables as tables
 
 TRADEOFF = ("are", "arfg")

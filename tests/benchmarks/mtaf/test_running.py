@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from benchmarks.experiment import DataSet
 from benchmarks.mtaf import __main__ as command
 from benchmarks.mtaf import report, results, running
 from benchmarks.mtaf.grid import NONE, SINGLE, Part, Setting
 from benchmarks.mtaf.parts import PARTS
 from models.training.sweep import SweepData
+from pipeline.experiments import runner
 from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.runner import DataSet
 from pipeline.settings.config import load
 from tests.benchmarks import made_up
 
@@ -57,13 +58,15 @@ def trainings(monkeypatch, data):
     """Names of the cases in the order in which they are trained; a training takes no time."""
     order = []
 
-    def run_cases(cases, *_, **__):
+    def run_cases(cases, *_, until, **__):
         for case in cases:
+            if time.monotonic() > until:
+                return
             order.append(case.name)
             scores = np.random.default_rng(len(order)).random([40, 2])
             yield CaseResult(case.name, case.settings, trained=made_up.trained(TASKS, scores))
 
-    monkeypatch.setattr(running, "run_cases", run_cases)
+    monkeypatch.setattr(runner, "run_cases", run_cases)
     monkeypatch.setattr(running, "prepared", lambda part, console: data)
     return order
 
@@ -88,37 +91,6 @@ def test_what_time_is_left_for_enters_the_table(trainings, tmp_path):
     assert table is None or len(table) == 2
 
 
-def test_time_that_is_up_ends_the_processes(monkeypatch, data):
-    ended = []
-
-    def run_cases(cases, *_, **__):
-        try:
-            for case in cases:
-                yield CaseResult(case.name, case.settings, error="none")
-        finally:
-            ended.append(True)
-
-    monkeypatch.setattr(running, "run_cases", run_cases)
-    planned = list(PART.cases(data.run, "minimum"))
-    clock = iter([0.0, 0.0, 5.0, *[9.0] * 20])
-    monkeypatch.setattr(running.time, "monotonic", lambda: next(clock))
-    found = running.train(data, planned, PART, lambda _: None, until=4.0)
-    assert len(found) == 2 and ended == [True]
-
-
-def test_trainings_that_are_stored_are_taken_as_they_are(monkeypatch, data, trainings, tmp_path):
-    planned = list(PART.cases(data.run, "minimum"))
-    digest = running.data_digest(data.data)
-    folder = running.experiment_folder("mtaf") / PART.data / "cases"
-    store = running.CaseStore(folder, digest, running.source_hash("models.training.sweep"))
-    _, _, first = planned[0]
-    trained = made_up.trained(TASKS, np.zeros([40, 2]))
-    store.save(CaseResult(first.name, first.settings, trained=trained))
-    found = running.train(data, planned, PART, lambda _: None)
-    assert first.name not in trainings and len(trainings) == len(planned) - 1
-    assert found[first.name].stored and len(found) == len(planned)
-
-
 def test_one_model_of_a_setting(trainings, data):
     of, result = running.one_model(PART, Setting(NONE), "minimum", Console(quiet=True), lambda _: None)
     assert of is data and trainings == ["none-s1"] and result.trained is not None
@@ -126,7 +98,7 @@ def test_one_model_of_a_setting(trainings, data):
 
 def test_one_model_that_failed_is_an_error(monkeypatch, data, trainings):
     failing = lambda cases, *_, **__: (CaseResult(c.name, c.settings, error="the loss is nan") for c in cases)  # noqa: E731
-    monkeypatch.setattr(running, "run_cases", failing)
+    monkeypatch.setattr(runner, "run_cases", failing)
     with pytest.raises(RuntimeError, match="none-s1.*the loss is nan"):
         running.one_model(PART, Setting(NONE), "minimum", Console(quiet=True), lambda _: None)
 

@@ -17,7 +17,7 @@ import pytest
 
 from models.training.sweep import Sweep, SweepData
 from pipeline.experiments import pool
-from pipeline.experiments.cases import CaseResult
+from pipeline.experiments.cases import CaseResult, CaseStore
 from pipeline.experiments.pool import ExperimentInProgressError, Progress, Schedule, exclusive, run_cases
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -61,6 +61,35 @@ def test_two_cases_of_one_name_are_refused(make_case, tmp_path):
     cases = [make_case("a"), make_case("a", training={"seed": 2})]
     with pytest.raises(ValueError, match="`a` stands 2 times"):
         list(run_cases(cases, SweepData("", "", "", ""), tmp_path, code="1"))
+
+
+def test_time_that_is_up_ends_the_processes_and_what_is_stored_still_comes(make_case, tmp_path, monkeypatch):
+    cases, ended = [make_case(name, training={"seed": seed}) for seed, name in enumerate("abc")], []
+
+    class Pool:
+        def __init__(self, waiting, *_):
+            self.waiting = waiting
+
+        def results(self):
+            try:
+                for case in self.waiting:
+                    yield CaseResult(case.name, case.settings, error="none")
+            finally:
+                ended.append(True)
+
+    monkeypatch.setattr(pool, "_Pool", Pool)
+    monkeypatch.setattr(pool, "data_digest", lambda data: "d")
+    CaseStore(tmp_path / "cases", "d", "1").save(CaseResult("a", cases[0].settings, error="stored"))
+
+    def found(until):
+        data = SweepData("", "", "", "")
+        return [result.error for result in run_cases(cases, data, tmp_path, code="1", until=until)]
+
+    assert found(time.monotonic() + 100) == ["stored", "none", "none"] and ended == [True]
+    assert found(time.monotonic() - 1) == ["stored"] and ended == [True]
+    clock = iter([1.0, 5.0])
+    monkeypatch.setattr(pool.time, "monotonic", lambda: next(clock))
+    assert found(4.0) == ["stored", "none"] and ended == [True, True]
 
 
 ENDLESS = {"epochs": 10**6, "early_stopping": None}

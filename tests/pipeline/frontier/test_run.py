@@ -16,8 +16,9 @@ import pytest
 
 from components.fairness_report.sections.earlier_runs import frontier_points
 from models.training.sweep import Trained
+from pipeline.experiments import preparation, runner
 from pipeline.experiments.cases import Case, CaseResult
-from pipeline.frontier import command, preparation, run, words
+from pipeline.frontier import command, run, words
 from pipeline.frontier.grid import Point, points
 from pipeline.running.places import RUNS_VARIABLE
 from pipeline.settings.config import RunSettings, load
@@ -41,6 +42,7 @@ class World:
     def __init__(self, patch: pytest.MonkeyPatch, folder: Path) -> None:
         self.folder, self.patch = folder, patch
         patch.setenv(RUNS_VARIABLE, str(folder))
+        patch.setattr(runner, "read_outcomes", lambda *_: None)
         patch.setattr(
             preparation, "prepare", lambda *_: dict.fromkeys(("transform_dir", "train", "validation", "test"), "")
         )
@@ -58,7 +60,7 @@ class World:
             assert found[baseline.name].is_baseline and found[baseline.name].seed == found[candidate.name].seed
             return figures(*(outcome(found[candidate.name]) or (1.0, 1.0)))
 
-        self.patch.setattr(run, "run_cases", trained)
+        self.patch.setattr(runner, "run_cases", trained)
         self.patch.setattr(run, "measuring", lambda *_, **__: measure)
         out = io.StringIO()
         code = command.run(settings, Path("mini.yaml"), None, new_console(file=out, width=300))

@@ -1,7 +1,7 @@
 """The data of all trainings, prepared by the pipeline's own components in a process of its own.
 
 TFX takes long to import, much memory, and logs a lot; none of that is for the process that trains and draws.
-``python -m pipeline.frontier.preparation CONFIG FOLDER RESULT`` is what it runs.
+``python -m pipeline.experiments.preparation CONFIG FOLDER RESULT`` is what it runs.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def prepare(config: Path, folder: Path, logs: Path, console: Console) -> dict[st
         CUDA_VISIBLE_DEVICES="",
         **{EVENTS_VARIABLE: str(events)},
     )
-    command = [sys.executable, "-m", "pipeline.frontier.preparation", str(config), str(folder), str(result)]
+    command = [sys.executable, "-m", "pipeline.experiments.preparation", str(config), str(folder), str(result)]
     failed = run_shown(command, environment, events, log, console)
     if failed is not None:
         raise PreparationError(f"{failed}\nTFX's whole log: {log}")

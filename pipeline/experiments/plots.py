@@ -1,4 +1,4 @@
-"""How the experiments' figures look, and how they are written."""
+"""How the figures of experiments and of `make frontier` look, and how they are written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#
 _MARKERS = "osD^vP*X"
 _LINES = ("-", "--", "-.", ":")
 _RC: dict[str, Any] = {
-    "svg.hashsalt": "benchmarks",
+    "svg.hashsalt": "experiments",
     "svg.fonttype": "none",
     "font.size": 9,
     # A name is a name: `$` starts no formula.
@@ -59,21 +59,21 @@ def styles(names: Sequence[str]) -> dict[str, Style]:
 
 
 @contextmanager
-def figure(width: float, height: float) -> Iterator[Figure]:
-    """A figure of ``width`` × ``height`` inches in the experiments' style; no window system is touched."""
-    with matplotlib.rc_context(_RC):
+def figure(width: float, height: float, **style: Any) -> Iterator[Figure]:
+    """A figure of ``width`` × ``height`` inches in the common style, but for ``style``; no window system is touched."""
+    with matplotlib.rc_context({**_RC, **style}):
         made = Figure(figsize=(width, height), layout="constrained")
         FigureCanvasAgg(made)
         yield made
 
 
-def save(made: Figure, path: Path) -> list[Path]:
-    """Writes ``<path>.png`` and ``<path>.svg``, whose bytes depend on what is drawn and not on the time.
+def save(made: Figure, path: Path, kinds: Sequence[str] = ("png",)) -> list[Path]:
+    """Writes ``<path>.<kind>`` for each kind; the bytes depend on what is drawn and not on the time.
 
     Call it where ``figure`` is open, since the style of what is written is read then.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    files = [path.with_name(f"{path.name}.{kind}") for kind in ("png", "svg")]
-    made.savefig(files[0], metadata={"Software": None})
-    made.savefig(files[1], metadata={"Date": None})
+    files = [path.with_name(f"{path.name}.{kind}") for kind in kinds]
+    for file in files:
+        made.savefig(file, metadata={"Date": None} if file.suffix == ".svg" else {"Software": None})
     return files

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.frontier import preparation
-from pipeline.frontier.preparation import PreparationError
+from pipeline.experiments import preparation
+from pipeline.experiments.preparation import PreparationError
 from pipeline.showing.console import new_console
 
 PYTHON = sys.executable
 
-# Called as `-m pipeline.frontier.preparation CONFIG FOLDER RESULT`.
+# Called as `-m pipeline.experiments.preparation CONFIG FOLDER RESULT`.
 HEAD = """#!{python}
 import json, os, sys
 module, config, folder, result = sys.argv[2:]
@@ -45,7 +45,7 @@ def test_stages_are_shown_and_the_result_is_read(tmp_path: Path, monkeypatch: py
 say(kind="stage", name="Transform", state="running")
 say(kind="stage", name="Transform", state="cached")
 say(kind="stage", name="Transform", state="finished")
-assert (module, config, os.environ["CUDA_VISIBLE_DEVICES"]) == ("pipeline.frontier.preparation", "mini.yaml", "")
+assert (module, config, os.environ["CUDA_VISIBLE_DEVICES"]) == ("pipeline.experiments.preparation", "mini.yaml", "")
 print("a lot that nobody reads")
 open(result, "w").write(json.dumps({"train": folder + "/train"}))
 """

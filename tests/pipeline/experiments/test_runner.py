@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from rich.console import Console
 
-from benchmarks import experiment
+from pipeline.experiments import runner
 from pipeline.experiments.cases import Case, CaseResult
 from pipeline.experiments.pool import ExperimentInProgressError, exclusive
 from tests.benchmarks import made_up
@@ -25,16 +27,14 @@ def prepared(monkeypatch, tmp_path):
         return {"transform_dir": "t", "train": "a*", "validation": "b*", "test": "c*"}
 
     monkeypatch.setenv("FAIR_RUNS_DIR", str(tmp_path / "runs"))
-    monkeypatch.setattr(experiment.preparation, "prepare", prepare)
-    monkeypatch.setattr(
-        experiment.sample_data, "ensure", lambda root, settings: asked.append((root, settings.conflict))
-    )
-    monkeypatch.setattr(experiment, "read_outcomes", lambda *given: given)
+    monkeypatch.setattr(runner.preparation, "prepare", prepare)
+    monkeypatch.setattr(runner.sample_data, "ensure", lambda root, settings: asked.append((root, settings.conflict)))
+    monkeypatch.setattr(runner, "read_outcomes", lambda *given: given)
     return asked
 
 
 def test_data_is_prepared_once_for_all_experiments_and_its_sample_made(prepared, tmp_path):
-    found = experiment.open_data(experiment.Path(CONFLICT), Console())
+    found = runner.open_data(Path(CONFLICT), Console())
     folder = tmp_path / "runs" / "benchmarks" / "data" / "conflict"
     (root, conflict), asked = prepared
     assert root.parts[-2:] == ("data", "conflict") and conflict == 3.0
@@ -45,13 +45,13 @@ def test_data_is_prepared_once_for_all_experiments_and_its_sample_made(prepared,
 
 
 def test_a_second_preparation_at_once_is_refused(prepared):
-    folder = experiment.experiment_folder("data") / "conflict"
+    folder = runner.experiment_folder("data") / "conflict"
     with exclusive(folder), pytest.raises(ExperimentInProgressError, match=str(folder)):
-        experiment.open_data(experiment.Path(CONFLICT), Console())
+        runner.open_data(Path(CONFLICT), Console())
 
 
 def test_results_come_by_name_and_what_comes_is_told_of(monkeypatch, prepared, tmp_path):
-    data = experiment.open_data(experiment.Path(CONFLICT), Console())
+    data = runner.open_data(Path(CONFLICT), Console())
     settings = made_up.settings(["a"])
     given, told, said = {}, [], []
 
@@ -62,13 +62,12 @@ def test_results_come_by_name_and_what_comes_is_told_of(monkeypatch, prepared, t
             trained = None if failed else made_up.trained(["a"], [0.5])
             yield CaseResult(case.name, case.settings, trained, "boom" if failed else None, stored=stored)
 
-    monkeypatch.setattr(experiment, "run_cases", run_cases)
-    found = experiment.train_cases(
+    monkeypatch.setattr(runner, "run_cases", run_cases)
+    found = runner.train_cases(
         [Case(name, settings) for name in ("stored", "one", "fails", "two")],
         data,
         tmp_path,
         said.append,
-        workers=1,
         after=lambda results: told.append(list(results)),
     )
     assert {name: result.error for name, result in found.items()} == {
@@ -79,5 +78,5 @@ def test_results_come_by_name_and_what_comes_is_told_of(monkeypatch, prepared, t
     }
     assert told == [["stored", "one"], ["stored", "one", "fails", "two"]]
     assert said == ["failed: fails: boom"]
-    assert given["args"] == (data.data, tmp_path) and given["workers"] == 1
-    assert given["code"] == experiment.source_hash("models.training.sweep")
+    assert given["args"] == (data.data, tmp_path)
+    assert given["code"] == runner.source_hash("models.training.sweep")

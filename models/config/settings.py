@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Optional, Union
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from models.config.base import PerTask, Settings
+from models.config.networks import ModelSettings
 from models.config.robustness import NoRobustness, RobustnessSettings
 from models.config.weighting import FixedSettings, WeightingSettings
 from models.formats.listing import quoted
@@ -95,43 +96,6 @@ class FeatureSettings(Settings):
                 if name not in names:
                     raise ValueError(f"cross {list(cross)}: `{name}` is not a feature; features are {quoted(names)}")
         return self
-
-
-class ModelSettings(Settings):
-    """A network by its registered name, and its capacity (units are widths of dense layers)."""
-
-    network: Literal["single_task", "shared_bottom", "mmoe", "cgc", "ple", "cross_stitch", "dsmtl"] = "shared_bottom"
-    embedding_units: int = Field(16, ge=1)
-    shared_units: tuple[int, ...] = (64,)
-    tower_units: tuple[int, ...] = (32,)
-    experts: int = Field(4, ge=1, le=1000, description="shared experts of mmoe, cgc and ple, at each level")
-    task_experts: int = Field(
-        2, ge=1, le=1000, description="experts of cgc and ple that each task has beside, at each level"
-    )
-    levels: int = Field(2, ge=2, le=100, description="levels of experts of ple; cgc is the network with one")
-    gate_temperature: float = Field(1.0, gt=0, description="of the softmax gates over experts; above 1 flattens them")
-    stitch: float = Field(
-        0.9,
-        gt=0,
-        lt=1,
-        description="cross_stitch: share of its own column that a task starts with; the others share the rest",
-    )
-    sharing: Literal["il", "jl", "al"] = Field(
-        "il",
-        description="dsmtl: `il` trains each task alone first and shares where its train loss falls, `jl` trains everything "
-        "at once, `al` searches by task which layers are public and retrains the network that it finds",
-    )
-    gate: Literal["softmax", "sigmoid", "gumbel"] = Field(
-        "softmax", description="dsmtl: how a task weighs the public and its private encoder; `gumbel` picks one of them"
-    )
-    gumbel_temperature: float = Field(0.1, gt=0, description="τ of dsmtl's `gumbel` gate")
-    search_epochs: Optional[int] = Field(
-        None,
-        ge=1,
-        description="dsmtl with `sharing: al`: epochs of the search; as many as `training.epochs` where absent",
-    )
-    cross_layers: int = Field(0, ge=0, le=100, description="tfrs Cross layers over the whole embedded input")
-    dropout: float = Field(0.0, ge=0, lt=1)
 
 
 class FairnessSettings(Settings):

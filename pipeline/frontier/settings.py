@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Optional, Union, get_args
+from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from models.config.base import Settings
-from models.config.settings import FairnessSettings, ModelSettings
+from models.config.networks import NETWORK_SETTINGS
+from models.config.settings import FairnessSettings
 from models.config.weighting import WeightingSettings
 
 Mode = Literal["none", "vanilla", "mtaf", "mtaf_difference"]
@@ -84,10 +85,9 @@ class FrontierSettings(Settings):
             )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"`seeds` should differ from each other. Received: {list(self.seeds)}")
-        known = get_args(ModelSettings.model_fields["network"].annotation)
         for name in self.networks or ():
-            if name not in known:
-                raise ValueError(f"`networks` should be some of {list(known)}. Received: {name!r}")
+            if name not in NETWORK_SETTINGS:
+                raise ValueError(f"`networks` should be some of {list(NETWORK_SETTINGS)}. Received: {name!r}")
         return self
 
     def losses_of(self, run: FairnessSettings) -> tuple[Loss, ...]:

@@ -20,10 +20,10 @@ from components.negative_splitter.uses import number_cuts
 from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from models.config.combinations import check_combination
+from models.config.networks import ModelSettings, network_settings, with_network
 from models.config.settings import (
     FairnessSettings,
     FeatureSettings,
-    ModelSettings,
     ModelTask,
     Settings,
     TrainerSettings,
@@ -82,7 +82,7 @@ class RunSettings(Settings):
     tasks: tuple[TaskSettings, ...] = Field(min_length=1)
     groups: tuple[GroupSettings, ...] = Field(min_length=1)
     negatives: NegativesSettings = NegativesSettings()
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = Field(network_settings(), description="the network and its capacity")
     fairness: FairnessSettings = FairnessSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -184,12 +184,7 @@ class RunSettings(Settings):
 
     def baseline(self) -> TrainerSettings:
         """What the single-task baseline depends on: the capacity rule, and nothing of sharing or fairness."""
-        model = ModelSettings(
-            network="single_task",
-            **self.model.model_dump(
-                include={"embedding_units", "shared_units", "tower_units", "cross_layers", "dropout"}
-            ),
-        )
+        model = with_network(self.model, "single_task")
         # Label noise stays: both models learn from the same labels.
         training = self.training.model_copy(
             update={key: TrainingSettings.model_fields[key].default for key in ("weighting", "robustness", "select_by")}

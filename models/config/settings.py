@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Optional, Union
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from models.config.base import PerTask, Settings
+from models.config.choices import LossName, Mode, On, Reduction
 from models.config.networks import ModelSettings
 from models.config.robustness import NoRobustness, RobustnessSettings
 from models.config.weighting import FixedSettings, WeightingSettings
@@ -106,16 +107,16 @@ class FairnessSettings(Settings):
     head_ratio · F_t(specific), each times its rows, as the released code of the MTA-F paper has it.
     """
 
-    mode: Literal["none", "vanilla", "mtaf", "mtaf_difference"] = "mtaf"
-    loss: Literal["fpr_gap", "correlation", "mmd"] = "mmd"
+    mode: Mode = "mtaf"
+    loss: LossName = "mmd"
     kernel: Literal["gaussian", "laplace"] = "laplace"
     bandwidth: float = Field(0.1, gt=0, description="ℓ of the MMD kernel, in units of probability")
     sharpness: Optional[float] = Field(
         None, gt=0, description="fpr_gap: slope of the sigmoid around the threshold; absent = mean score"
     )
-    on: Literal["negatives", "positives", "both"] = "negatives"
+    on: On = "negatives"
     group: Optional[str] = Field(None, description="group key; the first declared where absent")
-    reduction: Literal["mean_pairs", "max_pairs", "mean_rest", "max_rest"] = "mean_pairs"
+    reduction: Reduction = "mean_pairs"
     strength: Optional[PerTask] = Field(
         None, description="λ_t; 1 where absent. Where `target_gap` learns it, its first value; 0 where absent"
     )

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.config.choices import LossName, Mode
 from models.config.combinations import check_combination
 from models.config.networks import with_network
 from models.config.settings import FairnessSettings, PerTask, TrainerSettings
 from models.config.weighting import WeightingSettings
-from pipeline.frontier.settings import Loss, Mode
 from pipeline.settings.config import RunSettings
 
 BASELINE = "single-task"
@@ -90,7 +90,7 @@ def points(run: RunSettings) -> list[Point]:
 
 class _Varied(NamedTuple):
     mode: Mode
-    loss: Loss
+    loss: LossName
     strength: float
     head_ratio: PerTask
     network: str

@@ -19,6 +19,7 @@ from components.negative_splitter.settings import GroupSettings, NegativeSplitte
 from components.negative_splitter.uses import number_cuts
 from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
+from models.config.choices import NegativeRule
 from models.config.combinations import check_combination
 from models.config.networks import ModelSettings, network_settings, with_network
 from models.config.settings import (
@@ -57,7 +58,7 @@ class TaskSettings(TaskLabelSettings):
 class NegativesSettings(Settings):
     """Which negatives are specific to a task, and from how many per group on they can carry a loss or a figure."""
 
-    rule: Literal["all_others_positive", "any_other_positive"] = "all_others_positive"
+    rule: NegativeRule = "all_others_positive"
     min_specific: int = Field(50, ge=1)
 
 

@@ -26,7 +26,7 @@ def test_per_task_values():
         ("single_task", {"mode": "mtaf_difference"}, TASKS, ("g",), "`model.network: single_task` has none"),
         ("shared_bottom", {"mode": "mtaf"}, ("like",), ("g",), "needs two tasks or more"),
         ("shared_bottom", {"mode": "vanilla"}, TASKS, (), "needs a group"),
-        ("shared_bottom", {"mode": "vanilla", "group": "h"}, TASKS, ("g",), r"one of \['g'\]. Received: 'h'"),
+        ("shared_bottom", {"mode": "vanilla", "group": "h"}, TASKS, ("g",), "one of `g`. Received: `h`"),
         ("mmoe", {"mode": "mtaf_difference", "batches": "balanced"}, TASKS, ("g",), "Take `in_batch`"),
         ("mmoe", {"mode": "mtaf", "strength": {"like": 1}}, TASKS, ("g",), "`fairness.strength` should have one"),
         ("mmoe", {"mode": "mtaf", "head_ratio": {"like": 1}}, TASKS, ("g",), "`fairness.head_ratio` should have one"),

@@ -116,6 +116,7 @@ def trainer(run: RunSettings, setting: Setting, seed: int, group: Optional[str] 
     settings = run.baseline() if single else run.candidate()
     # The groups in the order of the candidate, so that one measurement fits both.
     plain = {**settings.model_dump(), "groups": run.candidate().groups}
+    plain["min_specific"] = run.negatives.min_specific
     if setting.loss:
         plain["fairness"] = {
             **fairness.model_dump(),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.config.base import PerTask, Settings
 from models.config.choices import LossName, Mode, On, Reduction
@@ -122,9 +123,6 @@ class FairnessSettings(Settings):
     )
     head_ratio: PerTask = Field(1.0, description="r_t")
     empty_specific: Literal["none", "all_negatives"] = "none"
-    min_specific: int = Field(
-        50, ge=1, description="train rows per group below which a task's specific negatives count as (nearly) empty"
-    )
     batches: Literal["in_batch", "balanced"] = "in_batch"
     balanced_batch_size: int = Field(512, ge=4)
     target_gap: Optional[PerTask] = Field(
@@ -137,6 +135,21 @@ class FairnessSettings(Settings):
         0.1, ge=0, lt=1, description="share of `target_gap` that λ_t aims below it, for the noise of the next data"
     )
     max_strength: float = Field(100.0, gt=0, description="bound of a learned λ_t")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_second_number(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "min_specific" in values:
+            text = (
+                "this number has one place, `negatives.min_specific`, for the warning and the training; move it there"
+            )
+            error = InitErrorDetails(
+                type=PydanticCustomError("value_error", "{text}", {"text": text}),
+                loc=("min_specific",),
+                input=values["min_specific"],
+            )
+            raise ValidationError.from_exception_data(cls.__name__, [error])
+        return values
 
     @model_validator(mode="after")
     def _targets(self) -> FairnessSettings:
@@ -232,3 +245,6 @@ class TrainerSettings(Settings):
     model: ModelSettings
     fairness: FairnessSettings
     training: TrainingSettings
+    min_specific: int = Field(
+        50, ge=1, description="train rows per group below which a task's specific negatives count as (nearly) empty"
+    )

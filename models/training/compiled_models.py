@@ -25,7 +25,7 @@ _FREE_TRAINING = {
     "select_by",
     "shuffle_rows",
 }
-_FREE_FAIRNESS = {"strength", "head_ratio", "min_specific", "target_gap", "target_margin", "max_strength"}
+_FREE_FAIRNESS = {"strength", "head_ratio", "target_gap", "target_margin", "max_strength"}
 
 
 def step_family(settings: TrainerSettings) -> str:
@@ -35,7 +35,9 @@ def step_family(settings: TrainerSettings) -> str:
     if settings.training.weighting.draws:
         training.remove("seed")
     tasks = [task.name for task in settings.tasks]
-    fixed = settings.model_dump(mode="json", exclude={"training": training, "fairness": _FREE_FAIRNESS})
+    fixed = settings.model_dump(
+        mode="json", exclude={"training": training, "fairness": _FREE_FAIRNESS, "min_specific": True}
+    )
     if settings.fairness.mode == "none":
         fixed["fairness"] = "none"
     terms = FairnessTerms(settings.fairness, "", 0, dict.fromkeys(tasks, True))

@@ -59,7 +59,12 @@ class NegativesSettings(Settings):
     """Which negatives are specific to a task, and from how many per group on they can carry a loss or a figure."""
 
     rule: NegativeRule = "all_others_positive"
-    min_specific: int = Field(50, ge=1)
+    min_specific: int = Field(
+        50,
+        ge=1,
+        description="rows per group below which a task's specific negatives count as (nearly) empty: the run warns, and "
+        "the task's head gets what `fairness.empty_specific` says",
+    )
 
 
 class PushSettings(Settings):
@@ -161,6 +166,7 @@ class RunSettings(Settings):
                 "model": self.model,
                 "fairness": self.fairness,
                 "training": self.training,
+                "min_specific": self.negatives.min_specific,
                 **changes,
             }
         )
@@ -192,8 +198,14 @@ class RunSettings(Settings):
         )
         tasks = tuple(ModelTask(name=task.name, threshold=task.threshold) for task in self.tasks)
         groups = tuple(group.name for group in self.groups)
-        fairness = FairnessSettings(mode="none")
-        return self._trainer(model=model, tasks=tasks, groups=groups, fairness=fairness, training=training)
+        return self._trainer(
+            model=model,
+            tasks=tasks,
+            groups=groups,
+            fairness=FairnessSettings(mode="none"),
+            training=training,
+            min_specific=TrainerSettings.model_fields["min_specific"].default,
+        )
 
 
 def load(path: Union[str, Path]) -> RunSettings:

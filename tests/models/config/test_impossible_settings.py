@@ -12,6 +12,7 @@ from tests.pipeline.conftest import make_small_run
 @pytest.mark.parametrize(
     ("block", "key", "value", "said"),
     [
+        ("fairness", "min_specific", 30, "has one place, `negatives.min_specific`"),
         ("training", "seed", -1, "from 0 to 2147483647. Received: -1"),
         ("training", "seed", 2**32, "from 0 to 2147483647. Received: 4294967296"),
         ("training", "seed", True, "expected a number. Received: true"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from models.config.settings import FairnessSettings, ModelSettings, TrainingSettings
+from models.config.networks import NetworkSettings, network_settings
+from models.config.settings import FairnessSettings, TrainingSettings
 
 GRADIENT_WEIGHTINGS = ("gradnorm", "mgda", "imtl", "pcgrad", "excess_risk")
 WEIGHTINGS = ("uncertainty", "dwa", "group_dro", *GRADIENT_WEIGHTINGS)
@@ -46,7 +47,7 @@ class Entry(NamedTuple):
     part: str
     name: str
     tasks: int
-    model: ModelSettings
+    model: NetworkSettings
     training: TrainingSettings
     fairness: FairnessSettings
 
@@ -61,7 +62,7 @@ def _entry(part: str, name: str, tasks: int, **settings: Any) -> Entry:
         part,
         name,
         tasks,
-        ModelSettings(**CAPACITY, **settings.get("model", {})),
+        network_settings(**CAPACITY, **settings.get("model", {})),
         TrainingSettings.model_validate({"weighting": {"method": "uniform"}, **settings.get("training", {})}),
         FairnessSettings.model_validate({"mode": "none", **settings.get("fairness", {})}),
     )

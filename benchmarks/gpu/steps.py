@@ -45,7 +45,8 @@ def make_model(precision: str) -> Any:
     """An MMoE with MTA-F losses, 20 numbers and 10 embedded ids."""
     import tf_keras as keras
 
-    from models.config.settings import FairnessSettings, FeatureSettings, ModelSettings, ModelTask, TrainingSettings
+    from models.config.networks import network_settings
+    from models.config.settings import FairnessSettings, FeatureSettings, ModelTask, TrainingSettings
     from models.fairness.terms import FairnessTerms
     from models.networks.registry import build_network
     from models.training.optimizers import make_optimizer
@@ -55,7 +56,7 @@ def make_model(precision: str) -> Any:
     numeric = [{"type": "numeric", "name": f"n{i}"} for i in range(NUMERIC)]
     categorical = [{"type": "categorical", "name": f"c{i}", "hash_buckets": VOCABULARY} for i in range(CATEGORICAL)]
     network = build_network(
-        ModelSettings(network="mmoe", shared_units=(256, 128), tower_units=(64,)),
+        network_settings(network="mmoe", shared_units=(256, 128), tower_units=(64,)),
         FeatureSettings.model_validate({"inputs": [*numeric, *categorical]}),
         {f"c{i}": VOCABULARY for i in range(CATEGORICAL)},
         TASKS,

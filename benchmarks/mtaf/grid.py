@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Literal, NamedTuple, Optional
 
+from models.config.networks import with_network
 from models.config.settings import PerTask, TrainerSettings
 from pipeline.experiments.cases import Case
 from pipeline.settings.config import RunSettings
@@ -115,6 +116,7 @@ def trainer(run: RunSettings, setting: Setting, seed: int, group: Optional[str] 
     settings = run.baseline() if single else run.candidate()
     # The groups in the order of the candidate, so that one measurement fits both.
     plain = {**settings.model_dump(), "groups": run.candidate().groups}
+    plain["min_specific"] = run.negatives.min_specific
     if setting.loss:
         plain["fairness"] = {
             **fairness.model_dump(),
@@ -128,7 +130,7 @@ def trainer(run: RunSettings, setting: Setting, seed: int, group: Optional[str] 
     else:
         plain["fairness"] = {"mode": "none", "group": fairness.group}
     if not single:
-        plain["model"] = {**plain["model"], "network": setting.network}
+        plain["model"] = with_network(settings.model, setting.network).model_dump()
     size = {} if setting.batch_size is None else {"batch_size": setting.batch_size}
     plain["training"] = {**plain["training"], "seed": seed, **size}
     return TrainerSettings.model_validate(plain)

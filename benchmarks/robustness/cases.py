@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models.config.settings import FairnessSettings, ModelSettings, TrainerSettings
+from models.config.networks import network_settings, with_network
+from models.config.settings import FairnessSettings, TrainerSettings
 from pipeline.experiments.cases import Case, with_training
 from pipeline.settings.config import RunSettings
 
@@ -67,7 +68,7 @@ def world_runs(run: RunSettings, draw: int) -> Iterator[Run]:
     """All cases on one draw of a world; its number is the seed of the trainings too."""
     base = run.candidate()
     for capacity in CAPACITIES:
-        model = ModelSettings(network="shared_bottom", shared_units=(capacity,), tower_units=())
+        model = network_settings(network="shared_bottom", shared_units=(capacity,), tower_units=())
         settings = base.model_copy(update={"model": model})
         for method in WORLD_METHODS:
             for rule, select_by in WORLD_RULES.items():
@@ -77,10 +78,9 @@ def world_runs(run: RunSettings, draw: int) -> Iterator[Run]:
 def data_runs(run: RunSettings, choice: Choice, seed: int) -> Iterator[Run]:
     """All cases of one seed on a data set."""
     base = run.candidate()
-    model = {**base.model.model_dump(), "network": "shared_bottom"}
     settings = base.model_copy(
         update={
-            "model": ModelSettings.model_validate(model),
+            "model": with_network(base.model, "shared_bottom"),
             "fairness": FairnessSettings(mode="none"),
             "groups": (choice.group,),
         }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from models.config.networks import NETWORK_SETTINGS
 from models.config.settings import FairnessSettings, TrainerSettings
 from pipeline.experiments.cases import Case
 from pipeline.settings.config import RunSettings
@@ -125,5 +126,5 @@ def _run(run: RunSettings, choice: Choice, name: str, model: Mapping[str, Any], 
 
 def _capacity(model: Mapping[str, Any], capacity: Mapping[str, Any]) -> dict[str, Any]:
     """What of the capacity the network has."""
-    expert = model["network"] in ("mmoe", "cgc", "ple")
-    return {key: value for key, value in capacity.items() if expert or "experts" not in key}
+    taken = NETWORK_SETTINGS[model["network"]].model_fields
+    return {key: value for key, value in capacity.items() if key in taken}

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from models.config.settings import FairnessSettings, ModelSettings, TrainerSettings
+from models.config.networks import network_settings
+from models.config.settings import FairnessSettings, TrainerSettings
 from pipeline.experiments.cases import Case, with_training
 from pipeline.settings.config import RunSettings
 
@@ -76,7 +77,7 @@ def base(run: RunSettings, choice: Choice) -> TrainerSettings:
     training = settings.training.model_copy(update={"epochs": choice.epochs, "early_stopping": None})
     return settings.model_copy(
         update={
-            "model": ModelSettings(network="shared_bottom", **CAPACITY),
+            "model": network_settings(network="shared_bottom", **CAPACITY),
             "fairness": FairnessSettings(mode="none"),
             "training": training,
         }
@@ -103,7 +104,7 @@ def final(
         for noise in shares:
             for seed in range(1, seeds + 1):
                 yield _run(settings, choice, method, weighting, noise, seed)
-    alone = settings.model_copy(update={"model": ModelSettings(network="single_task", **CAPACITY)})
+    alone = settings.model_copy(update={"model": network_settings(network="single_task", **CAPACITY)})
     for seed in range(1, seeds + 1):
         yield _run(alone, choice, STL, {"method": "uniform"}, 0.0, seed)
 

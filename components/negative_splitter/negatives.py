@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from components.negative_splitter.columns import Column
 from components.negative_splitter.rules import Rule
 from components.negative_splitter.settings import TaskLabelSettings
+from models.config.choices import NegativeRule
 from models.formats.features import NOT_A_NEGATIVE, SHARED_NEGATIVE, SPECIFIC_NEGATIVE, UNDETERMINED_NEGATIVE
 
 UNKNOWN_LABEL = -1
@@ -89,7 +89,7 @@ def label_matrix(tasks: Sequence[TaskRules], columns: Mapping[str, Column], spli
     return np.stack([task_labels(task, columns[task.column], split) for task in tasks], axis=1)
 
 
-def negative_kinds(labels: np.ndarray, rule: Literal["all_others_positive", "any_other_positive"]) -> np.ndarray:
+def negative_kinds(labels: np.ndarray, rule: NegativeRule) -> np.ndarray:
     """Sorts the negatives of every task into shared, specific and undetermined ones.
 
     The MTA-F paper's S_t = {y_t = 0 and y_u = 1 for every other task u} and H_t = N_t \\ S_t, for logs in which labels may

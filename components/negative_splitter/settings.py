@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal, Optional, Union
+from typing import Optional, Union
 
 from pydantic import Field, field_validator, model_validator
 
+from models.config.choices import NegativeRule
 from models.config.settings import Settings
 from models.formats.features import UNKNOWN_GROUP
 from models.formats.listing import quoted
@@ -98,7 +99,7 @@ class NegativeSplitterSettings(Settings):
 
     tasks: tuple[TaskLabelSettings, ...] = Field(min_length=1)
     groups: tuple[GroupSettings, ...] = Field(min_length=1)
-    rule: Literal["all_others_positive", "any_other_positive"] = "all_others_positive"
+    rule: NegativeRule = "all_others_positive"
     min_specific: int = Field(50, ge=1)
 
     @model_validator(mode="after")

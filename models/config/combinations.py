@@ -8,7 +8,6 @@ from typing import Optional
 from models.config.fairness import check_settings
 from models.config.robustness import check_robustness
 from models.config.settings import TrainerSettings
-from models.config.weighting import FixedSettings, UniformSettings
 from models.formats.listing import quoted
 
 
@@ -24,8 +23,8 @@ def check_combination(settings: TrainerSettings, groups: Optional[Sequence[str]]
     """
     tasks = [task.name for task in settings.tasks]
     groups = settings.groups if groups is None else groups
-    check_settings(settings.model.network, settings.fairness, tasks, groups)
-    check_robustness(settings.training.robustness, settings.model.network, groups)
+    check_settings(settings.model, settings.fairness, tasks, groups)
+    check_robustness(settings.training.robustness, settings.model, groups)
     _check_weighting(settings)
     _check_stages(settings)
     _check_noise(settings, tasks)
@@ -35,21 +34,20 @@ def check_combination(settings: TrainerSettings, groups: Optional[Sequence[str]]
 
 def _check_weighting(settings: TrainerSettings) -> None:
     weighting, name = settings.training.weighting, f"`training.weighting.method: {settings.training.weighting.method}`"
-    if isinstance(weighting, FixedSettings):
+    if weighting.takes_task_weights:
         return
     given = {task.name: task.weight for task in settings.tasks}
     if len(set(given.values())) > 1:
         raise ValueError(f"{name} sets the weights itself; remove `weight` from the tasks. Received: {given}")
-    if isinstance(weighting, UniformSettings):
+    if not weighting.compares_tasks:
         return
     if len(given) < 2:
         raise ValueError(f"{name} weighs tasks against each other, which needs two or more. Received: {quoted(given)}")
-    on = getattr(weighting, "on", None)
-    if on is not None and settings.model.network == "single_task":
+    if weighting.compares_gradients and not settings.model.shares:
         raise ValueError(
-            f"{name} compares the tasks' gradients in shared layers, and `model.network: single_task` has none"
+            f"{name} compares the tasks' gradients in shared layers, and `model.network: {settings.model.network}` has none"
         )
-    if on == "parameters" and settings.training.optimizer == "lazy_adam":
+    if weighting.needs_whole_gradients and settings.training.optimizer == "lazy_adam":
         raise ValueError(
             f"{name} on `parameters` needs whole gradients of embedding tables, which `training.optimizer: lazy_adam` is "
             "there to avoid. Take `on: representation`, or `adam`"
@@ -58,30 +56,24 @@ def _check_weighting(settings: TrainerSettings) -> None:
 
 def _check_stages(settings: TrainerSettings) -> None:
     """What does not go together with a network that is trained in stages."""
-    model, method = settings.model, settings.training.robustness.method
-    if model.network != "dsmtl" or model.sharing == "jl":
+    staging, robustness = settings.model.staging, settings.training.robustness
+    if staging is None:
         return
-    sharing = f"`model.sharing: {model.sharing}`"
     if settings.fairness.target_gap is not None:
         raise ValueError(
-            f"{sharing} trains the network in stages, in most of which some tasks are not trained, so that no λ can "
-            "move their gaps to `fairness.target_gap`. Take `sharing: jl`, or another network"
+            f"{staging.key} trains the network in stages, in most of which some tasks are not trained, so that no λ can "
+            f"move their gaps to `fairness.target_gap`. Take {staging.instead}, or another network"
         )
-    if method in ("jtt", "regularised"):
-        reason = (
-            "has stages of its own"
-            if method == "jtt"
-            else "regularises what tasks share, which is not there in all stages"
-        )
+    if robustness.against_stages:
         raise ValueError(
-            f"{sharing} trains the network in stages, and `training.robustness.method: {method}` {reason}. "
-            "Take `sharing: jl`, or another network"
+            f"{staging.key} trains the network in stages, and `training.robustness.method: {robustness.method}` "
+            f"{robustness.against_stages}. Take {staging.instead}, or another network"
         )
-    if model.sharing == "al" and settings.fairness.mode.startswith("mtaf"):
+    if staging.always_shares and settings.fairness.mode.startswith("mtaf"):
         raise ValueError(
-            f"{sharing} may find that the tasks are best left to share nothing, and `fairness.mode: "
-            f"{settings.fairness.mode}` gives shared layers a loss of their own. Take `vanilla` or `none`, or `sharing: il` "
-            "or `jl`"
+            f"{staging.key} may find that the tasks are best left to share nothing, and `fairness.mode: "
+            f"{settings.fairness.mode}` gives shared layers a loss of their own. Take `vanilla` or `none`, or "
+            f"{staging.always_shares}"
         )
 
 

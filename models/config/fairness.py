@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from models.config.networks import NetworkSettings
 from models.config.settings import FairnessSettings, PerTask
 from models.formats.listing import quoted
 
@@ -36,7 +37,9 @@ def strengths_of(fairness: FairnessSettings, tasks: Sequence[str]) -> dict[str, 
     return {task: 0.0 if task in targets else 1.0 for task in tasks}
 
 
-def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str], groups: Sequence[str]) -> None:
+def check_settings(
+    network: NetworkSettings, fairness: FairnessSettings, tasks: Sequence[str], groups: Sequence[str]
+) -> None:
     """Refuses settings that contradict each other.
 
     Raises:
@@ -51,10 +54,10 @@ def check_settings(network: str, fairness: FairnessSettings, tasks: Sequence[str
         raise ValueError(f"`fairness.mode: {fairness.mode}` needs a group. Received no `groups`")
     if fairness.group is not None and fairness.group not in groups:
         raise ValueError(f"`fairness.group` should be one of {quoted(groups)}. Received: `{fairness.group}`")
-    if network == "single_task" and fairness.mode != "vanilla":
+    if not network.shares and fairness.mode != "vanilla":
         raise ValueError(
             f"`fairness.mode: {fairness.mode}` gives the shared layers a loss of their own, and `model.network: "
-            "single_task` has none. Take `vanilla` or `none`, or a network that shares layers"
+            f"{network.network}` has none. Take `vanilla` or `none`, or a network that shares layers"
         )
     if len(tasks) < 2 and fairness.mode != "vanilla":
         raise ValueError(

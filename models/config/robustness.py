@@ -4,21 +4,39 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Annotated, Literal, Optional, Union
+from typing import Annotated, ClassVar, Literal, Optional, Union
 
 from pydantic import Field, model_validator
 
 from models.config.base import Settings
+from models.config.networks import NetworkSettings
 from models.formats.listing import quoted
 
 
-class NoRobustness(Settings):
+class RobustnessMethod(Settings):
+    """What every method says of itself, so that no other code asks for its name.
+
+    Attributes:
+      needs_shared: Whether it works on what the tasks share.
+      against_stages: Why it does not go together with a network that is trained in stages; empty where it does.
+    """
+
+    needs_shared: ClassVar[bool] = False
+    against_stages: ClassVar[str] = ""
+
+    @property
+    def group_key(self) -> Optional[str]:
+        """The group key that the settings name; None where they name none."""
+        return None
+
+
+class NoRobustness(RobustnessMethod):
     """Empirical risk minimisation: the mean loss over all rows."""
 
     method: Literal["none"] = "none"
 
 
-class RegularisedMTL(Settings):
+class RegularisedMTL(RobustnessMethod):
     """L_end + α L_aux + β mean|h|: reconstruction of corrupted inputs beside the tasks, and an L1 penalty on h.
 
     L_aux is the loss of predicting the corrupted cells of the input from the shared representation h of the corrupted
@@ -28,6 +46,9 @@ class RegularisedMTL(Settings):
     Reference: Kulkarni et al., "Multitask Learning Can Improve Worst-Group Outcomes", TMLR 2024, arXiv 2312.03151. Their
     α is one of e⁻¹, 1 and e, their β e⁻¹.
     """
+
+    needs_shared: ClassVar[bool] = True
+    against_stages: ClassVar[str] = "regularises what tasks share, which is not there in all stages"
 
     method: Literal["regularised"]
     reconstruction: float = Field(1.0, ge=0, description="α; good first guesses are 1/e, 1 and e")
@@ -57,7 +78,7 @@ class RegularisedMTL(Settings):
         return self
 
 
-class JTT(Settings):
+class JTT(RobustnessMethod):
     """Just Train Twice: train, then train afresh with the first model's errors weighing ``upweight``.
 
     It needs no groups in training. The error set is taken at probability 0.5, as in the paper. Where positives are rare,
@@ -66,12 +87,14 @@ class JTT(Settings):
     Reference: Liu et al., "Just Train Twice: Improving Group Robustness without Training Group Information", ICML 2021.
     """
 
+    against_stages: ClassVar[str] = "has stages of its own"
+
     method: Literal["jtt"]
     first_epochs: int = Field(5, ge=1, description="of the first model; few, so that it has learned what is easy alone")
     upweight: float = Field(6.0, ge=1, description="λ_up; 6 with 5 first epochs, 20 with 10")
 
 
-class GroupDROSettings(Settings):
+class GroupDROSettings(RobustnessMethod):
     """Σ_c q_c L_c over the cells label × group, where q_c ← q_c exp(η L_c), normalised.
 
     Reference: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts", ICLR 2020.
@@ -81,29 +104,34 @@ class GroupDROSettings(Settings):
     step: float = Field(0.1, gt=0, description="η; a larger one follows the worst cell faster")
     group: Optional[str] = Field(None, description="group key; the primary one where absent")
 
+    @property
+    def group_key(self) -> Optional[str]:
+        """The group key that the settings name; None where they name none."""
+        return self.group
+
 
 RobustnessSettings = Annotated[
     Union[NoRobustness, RegularisedMTL, JTT, GroupDROSettings], Field(discriminator="method")
 ]
 
 
-def check_robustness(settings: RobustnessSettings, network: str, groups: Sequence[str]) -> None:
+def check_robustness(settings: RobustnessSettings, network: NetworkSettings, groups: Sequence[str]) -> None:
     """Checks the settings against the others of a run.
 
     Args:
       settings: To check.
-      network: The network's name.
+      network: The network's settings.
       groups: Declared group keys.
 
     Raises:
       ValueError: The combination cannot work.
     """
-    if isinstance(settings, RegularisedMTL) and network == "single_task":
+    if settings.needs_shared and not network.shares:
         raise ValueError(
-            "`training.robustness.method: regularised` works on what the tasks share, and the network `single_task` shares "
-            "nothing; use another network"
+            f"`training.robustness.method: {settings.method}` works on what the tasks share, and the network "
+            f"`{network.network}` shares nothing; use another network"
         )
-    if isinstance(settings, GroupDROSettings) and settings.group is not None and settings.group not in groups:
+    if settings.group_key is not None and settings.group_key not in groups:
         raise ValueError(
-            f"`training.robustness.group` should be one of the groups {quoted(groups)}. Received: `{settings.group}`"
+            f"`training.robustness.group` should be one of the groups {quoted(groups)}. Received: `{settings.group_key}`"
         )

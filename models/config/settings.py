@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Optional, Union
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.config.base import PerTask, Settings
+from models.config.choices import LossName, Mode, On, Reduction
+from models.config.networks import ModelSettings
 from models.config.robustness import NoRobustness, RobustnessSettings
 from models.config.weighting import FixedSettings, WeightingSettings
 from models.formats.listing import quoted
@@ -97,43 +100,6 @@ class FeatureSettings(Settings):
         return self
 
 
-class ModelSettings(Settings):
-    """A network by its registered name, and its capacity (units are widths of dense layers)."""
-
-    network: Literal["single_task", "shared_bottom", "mmoe", "cgc", "ple", "cross_stitch", "dsmtl"] = "shared_bottom"
-    embedding_units: int = Field(16, ge=1)
-    shared_units: tuple[int, ...] = (64,)
-    tower_units: tuple[int, ...] = (32,)
-    experts: int = Field(4, ge=1, le=1000, description="shared experts of mmoe, cgc and ple, at each level")
-    task_experts: int = Field(
-        2, ge=1, le=1000, description="experts of cgc and ple that each task has beside, at each level"
-    )
-    levels: int = Field(2, ge=2, le=100, description="levels of experts of ple; cgc is the network with one")
-    gate_temperature: float = Field(1.0, gt=0, description="of the softmax gates over experts; above 1 flattens them")
-    stitch: float = Field(
-        0.9,
-        gt=0,
-        lt=1,
-        description="cross_stitch: share of its own column that a task starts with; the others share the rest",
-    )
-    sharing: Literal["il", "jl", "al"] = Field(
-        "il",
-        description="dsmtl: `il` trains each task alone first and shares where its train loss falls, `jl` trains everything "
-        "at once, `al` searches by task which layers are public and retrains the network that it finds",
-    )
-    gate: Literal["softmax", "sigmoid", "gumbel"] = Field(
-        "softmax", description="dsmtl: how a task weighs the public and its private encoder; `gumbel` picks one of them"
-    )
-    gumbel_temperature: float = Field(0.1, gt=0, description="τ of dsmtl's `gumbel` gate")
-    search_epochs: Optional[int] = Field(
-        None,
-        ge=1,
-        description="dsmtl with `sharing: al`: epochs of the search; as many as `training.epochs` where absent",
-    )
-    cross_layers: int = Field(0, ge=0, le=100, description="tfrs Cross layers over the whole embedded input")
-    dropout: float = Field(0.0, ge=0, lt=1)
-
-
 class FairnessSettings(Settings):
     """The fairness loss F_t, its weight λ_t and where its gradients go (mode).
 
@@ -142,24 +108,21 @@ class FairnessSettings(Settings):
     head_ratio · F_t(specific), each times its rows, as the released code of the MTA-F paper has it.
     """
 
-    mode: Literal["none", "vanilla", "mtaf", "mtaf_difference"] = "mtaf"
-    loss: Literal["fpr_gap", "correlation", "mmd"] = "mmd"
+    mode: Mode = "mtaf"
+    loss: LossName = "mmd"
     kernel: Literal["gaussian", "laplace"] = "laplace"
     bandwidth: float = Field(0.1, gt=0, description="ℓ of the MMD kernel, in units of probability")
     sharpness: Optional[float] = Field(
         None, gt=0, description="fpr_gap: slope of the sigmoid around the threshold; absent = mean score"
     )
-    on: Literal["negatives", "positives", "both"] = "negatives"
+    on: On = "negatives"
     group: Optional[str] = Field(None, description="group key; the first declared where absent")
-    reduction: Literal["mean_pairs", "max_pairs", "mean_rest", "max_rest"] = "mean_pairs"
+    reduction: Reduction = "mean_pairs"
     strength: Optional[PerTask] = Field(
         None, description="λ_t; 1 where absent. Where `target_gap` learns it, its first value; 0 where absent"
     )
     head_ratio: PerTask = Field(1.0, description="r_t")
     empty_specific: Literal["none", "all_negatives"] = "none"
-    min_specific: int = Field(
-        50, ge=1, description="train rows per group below which a task's specific negatives count as (nearly) empty"
-    )
     batches: Literal["in_batch", "balanced"] = "in_batch"
     balanced_batch_size: int = Field(512, ge=4)
     target_gap: Optional[PerTask] = Field(
@@ -172,6 +135,21 @@ class FairnessSettings(Settings):
         0.1, ge=0, lt=1, description="share of `target_gap` that λ_t aims below it, for the noise of the next data"
     )
     max_strength: float = Field(100.0, gt=0, description="bound of a learned λ_t")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_second_number(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "min_specific" in values:
+            text = (
+                "this number has one place, `negatives.min_specific`, for the warning and the training; move it there"
+            )
+            error = InitErrorDetails(
+                type=PydanticCustomError("value_error", "{text}", {"text": text}),
+                loc=("min_specific",),
+                input=values["min_specific"],
+            )
+            raise ValidationError.from_exception_data(cls.__name__, [error])
+        return values
 
     @model_validator(mode="after")
     def _targets(self) -> FairnessSettings:
@@ -267,3 +245,6 @@ class TrainerSettings(Settings):
     model: ModelSettings
     fairness: FairnessSettings
     training: TrainingSettings
+    min_specific: int = Field(
+        50, ge=1, description="train rows per group below which a task's specific negatives count as (nearly) empty"
+    )

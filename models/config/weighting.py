@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Optional, Union
+from typing import Annotated, ClassVar, Literal, Optional, Union
 
 from pydantic import Field
 
@@ -17,19 +17,58 @@ On = Annotated[
 ]
 
 
-class FixedSettings(Settings):
+class WeightingMethod(Settings):
+    """What every weighting says of itself, so that no other code asks for its name.
+
+    Attributes:
+      takes_task_weights: Whether the tasks' own ``weight`` counts; other weightings set the weights themselves.
+      compares_tasks: Whether it weighs tasks against each other, for which there have to be two.
+      compares_gradients: Whether it needs the tasks' gradients in what they share.
+      draws: Whether it draws random orders by the training's seed, within the step.
+    """
+
+    takes_task_weights: ClassVar[bool] = False
+    compares_tasks: ClassVar[bool] = True
+    compares_gradients: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+
+    @property
+    def needs_whole_gradients(self) -> bool:
+        """Whether gradients of all shared parameters are needed, those of embedding tables included."""
+        return False
+
+
+class GradientWeighting(WeightingMethod):
+    """A weighting that compares the tasks' gradients."""
+
+    compares_gradients: ClassVar[bool] = True
+
+    on: On = "parameters"
+
+    @property
+    def needs_whole_gradients(self) -> bool:
+        """Whether gradients of all shared parameters are needed, those of embedding tables included."""
+        return self.on == "parameters"
+
+
+class FixedSettings(WeightingMethod):
     """The weights that the tasks have in the settings (1 each where absent), divided by their sum."""
+
+    takes_task_weights: ClassVar[bool] = True
+    compares_tasks: ClassVar[bool] = False
 
     method: Literal["fixed"] = "fixed"
 
 
-class UniformSettings(Settings):
+class UniformSettings(WeightingMethod):
     """1/T for each task."""
+
+    compares_tasks: ClassVar[bool] = False
 
     method: Literal["uniform"]
 
 
-class UncertaintySettings(Settings):
+class UncertaintySettings(WeightingMethod):
     """Weights by homoscedastic uncertainty: Kendall, Gal and Cipolla, CVPR 2018."""
 
     method: Literal["uncertainty"]
@@ -38,51 +77,49 @@ class UncertaintySettings(Settings):
     )
 
 
-class DwaSettings(Settings):
+class DwaSettings(WeightingMethod):
     """Dynamic weight average, by how fast each loss fell over the last two epochs: Liu, Johns and Davison, CVPR 2019."""
 
     method: Literal["dwa"]
     temperature: float = Field(2.0, gt=0, description="higher = closer to equal; 2 in the paper")
 
 
-class GradNormSettings(Settings):
+class GradNormSettings(GradientWeighting):
     """Equal training rates by equal gradient norms: Chen et al., ICML 2018."""
 
     method: Literal["gradnorm"]
     alpha: float = Field(1.5, ge=0, description="how strongly slower tasks are favoured; the paper's NYUv2 value")
     learning_rate: float = Field(0.025, gt=0, description="of the weights, which sum to T here")
-    on: On = "parameters"
 
 
-class MgdaSettings(Settings):
+class MgdaSettings(GradientWeighting):
     """The shortest vector in the convex hull of the tasks' gradients: Désidéri 2012; Sener and Koltun, NeurIPS 2018."""
 
     method: Literal["mgda"]
-    on: On = "parameters"
 
 
-class ImtlSettings(Settings):
+class ImtlSettings(GradientWeighting):
     """IMTL-G, equal projections of the combined gradient on all tasks' directions: Liu et al., ICLR 2021."""
 
     method: Literal["imtl"]
-    on: On = "parameters"
 
 
-class PcgradSettings(Settings):
+class PcgradSettings(GradientWeighting):
     """Conflicting gradients are projected on each other's normal planes: Yu et al., NeurIPS 2020."""
 
+    draws: ClassVar[bool] = True
+
     method: Literal["pcgrad"]
-    on: On = "parameters"
 
 
-class GroupDroSettings(Settings):
+class GroupDroSettings(WeightingMethod):
     """The tasks as groups, the worst gaining weight: Sagawa et al., ICLR 2020."""
 
     method: Literal["group_dro"]
     step: float = Field(0.01, gt=0, description="η of w_t ← w_t exp(η L_t); that of the paper's code")
 
 
-class ExcessRiskSettings(Settings):
+class ExcessRiskSettings(GradientWeighting):
     """ExcessMTL, weights by estimated excess risks: He et al., ICML 2024, arXiv 2402.02009."""
 
     method: Literal["excess_risk"]
@@ -100,7 +137,6 @@ class ExcessRiskSettings(Settings):
         lt=1,
         description="least weight of a task, times 1/T, so that none is lost; null = none, as in the paper",
     )
-    on: On = "parameters"
 
 
 WeightingSettings = Annotated[

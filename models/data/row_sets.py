@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, get_args
+from typing import get_args
 
 import tensorflow as tf
 
+from models.config.choices import On
 from models.formats.features import NOT_A_NEGATIVE, SHARED_NEGATIVE, SPECIFIC_NEGATIVE
 
-On = Literal["negatives", "positives", "both"]
 ON: tuple[str, ...] = get_args(On)
 
 

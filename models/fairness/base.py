@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Literal, Optional, get_args
+from typing import Any, Optional, get_args
 
 import tensorflow as tf
 
-Reduction = Literal["mean_pairs", "max_pairs", "mean_rest", "max_rest"]
+from models.config.choices import Reduction
+
 REDUCTIONS: tuple[str, ...] = get_args(Reduction)
 
 

@@ -15,14 +15,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any, Optional, Protocol
+from typing import Any, Optional, Protocol, get_args
 
 import tensorflow as tf
 
+from models.config.choices import Mode
 from models.data.row_sets import RowSets, row_sets
 from models.fairness.base import FairnessLoss
 
-MODES = ("none", "vanilla", "mtaf", "mtaf_difference")
+MODES: tuple[str, ...] = get_args(Mode)
 EMPTY_SPECIFIC = ("none", "all_negatives")
 
 Tensors = dict[str, tf.Tensor]

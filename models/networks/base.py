@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Mapping
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import NetworkSettings
 from models.networks.layers import glorot, layer_name
 from models.networks.spec import NetworkSpec, spec_of_config
 
@@ -56,7 +57,12 @@ class MultiTaskNetwork(keras.Model, abc.ABC):
     Args:
       spec: What to build.
       **kwargs: Keras' own (``name``).
+
+    Attributes:
+      settings_class: The class of the network's settings; it says too what the network can do.
     """
+
+    settings_class: ClassVar[type[NetworkSettings]]
 
     def __init__(self, spec: NetworkSpec, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -138,6 +144,19 @@ class MultiTaskNetwork(keras.Model, abc.ABC):
     def gate_names(self) -> dict[str, list[str]]:
         """Task → what its ``mean_gate_weights`` belong to, in their order; empty for networks without gates."""
         return {}
+
+    @property
+    def closed_tasks(self) -> tuple[str, ...]:
+        """The tasks that share nothing although others do; none where the network has no gates that close."""
+        return ()
+
+    def final_gates(self) -> dict[str, list[float]]:
+        """Task → its gate's weights, where they hang on no row; empty for other networks."""
+        return {}
+
+    def found(self) -> Any:
+        """What a search found and no setting says, as plain values; None where there was none."""
+        return None
 
     @property
     def spec(self) -> NetworkSpec:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import CrossStitchSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 from models.networks.blocks import encoder_blocks
 
@@ -25,10 +26,12 @@ class CrossStitch(MultiTaskNetwork):
     whose output is [n, T, d]. Of the last matrix, row t serves task t alone and lies in its head with the tower.
     """
 
+    settings_class = CrossStitchSettings
+
     def _make_layers(self, spec: NetworkSpec) -> None:
         paths = spec.task_paths()
         self._columns = [encoder_blocks(spec, f"encoder_{path}", f"bottom_{path}") for path in paths]
-        start = _near_identity(len(paths), spec.settings.stitch)
+        start = _near_identity(len(paths), spec.own(CrossStitchSettings).stitch)
         self._stitches = [Stitch(start, name=f"stitch_{index}") for index in range(len(spec.settings.shared_units))]
         self._last = [Stitch(start[index : index + 1], name=f"last_stitch_{index}") for index in range(len(paths))]
         self._towers = [Tower(spec, f"tower_{path}") for path in paths]

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import DsmtlSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 from models.networks.gates import SharingGate
 
@@ -26,8 +27,10 @@ class Dsmtl(MultiTaskNetwork):
     the inputs on: ``public`` [n, d] and ``features``.
     """
 
+    settings_class = DsmtlSettings
+
     def _make_layers(self, spec: NetworkSpec) -> None:
-        settings, paths = spec.settings, spec.task_paths()
+        settings, paths = spec.own(DsmtlSettings), spec.task_paths()
         self._encoder = spec.encoder("encoder")
         self._bottom = spec.stack(settings.shared_units, "bottom")
         self._private_encoders = [spec.encoder(f"encoder_{path}") for path in paths]
@@ -125,6 +128,10 @@ class Dsmtl(MultiTaskNetwork):
     def gate_names(self) -> dict[str, list[str]]:
         """The encoder that all tasks share, and the task's own."""
         return {task: ["public", "private"] for task in self.tasks}
+
+    def final_gates(self) -> dict[str, list[float]]:
+        """Task → (a_t, b_t)."""
+        return {task: pair.numpy().tolist() for task, pair in self.mean_gate_weights({}).items()}
 
     def mean_gate_weights(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """How much each task uses the public and its private encoder; the same for all ``features``.

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import DsmtlSettings
 from models.networks.architecture import Architecture
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 from models.networks.blocks import block_count, encoder_block, run_block
@@ -33,6 +34,8 @@ class DsmtlCompact(MultiTaskNetwork):
       ValueError: The architecture is another network's.
     """
 
+    settings_class = DsmtlSettings
+
     def __init__(self, spec: NetworkSpec, architecture: Architecture, **kwargs: Any) -> None:
         architecture.check(spec.tasks, block_count(spec))
         self._architecture = architecture
@@ -52,6 +55,10 @@ class DsmtlCompact(MultiTaskNetwork):
             names = ("encoder", "bottom") if public else (f"encoder_{path}", f"bottom_{path}")
             blocks.append(encoder_block(spec, index, *names))
         return blocks
+
+    def found(self) -> Any:
+        """The architecture."""
+        return self._architecture.to_json()
 
     def _start(self, task: str) -> int:
         """Number of blocks of the trunk that the task's head stands on."""

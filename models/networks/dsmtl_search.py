@@ -8,6 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import DsmtlSettings
 from models.networks.architecture import PRIVATE, PUBLIC, Architecture
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 from models.networks.blocks import block_count, block_names, encoder_blocks, run_block
@@ -29,6 +30,8 @@ class DsmtlSearch(MultiTaskNetwork):
     The trunk is the public encoder, and its output holds ``public``, a list of p^l [n, d_l], and the inputs as
     ``features``. Private encoders, A and towers are the heads.
     """
+
+    settings_class = DsmtlSettings
 
     def _make_layers(self, spec: NetworkSpec) -> None:
         paths = spec.task_paths()

@@ -9,7 +9,8 @@ import tensorflow as tf
 import tensorflow_recommenders as tfrs
 import tf_keras as keras
 
-from models.config.settings import FeatureSettings, ModelSettings, NumericFeature
+from models.config.networks import NetworkSettings, network_settings
+from models.config.settings import FeatureSettings, NumericFeature
 from models.networks.layers import derived_seed, layer_name
 
 
@@ -58,7 +59,7 @@ class FeatureEncoder(keras.layers.Layer):
     def __init__(
         self,
         features: FeatureSettings,
-        settings: ModelSettings,
+        settings: NetworkSettings,
         vocabulary_sizes: Mapping[str, int],
         seed: int,
         path: str = "encoder",
@@ -147,7 +148,7 @@ class FeatureEncoder(keras.layers.Layer):
     def from_config(cls, config: dict[str, Any]) -> FeatureEncoder:
         """The inverse of ``get_config``."""
         features = FeatureSettings.model_validate(config["features"])
-        settings = ModelSettings.model_validate(config["settings"])
+        settings = network_settings(**config["settings"])
         return cls(**{**config, "features": features, "settings": settings})
 
 

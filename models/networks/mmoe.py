@@ -8,6 +8,7 @@ from typing import Optional
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import MMoESettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 from models.networks.gates import ExpertGate, mixture
 
@@ -23,8 +24,10 @@ class MMoE(MultiTaskNetwork):
     ``experts`` [n, e, d] and the ``embedded`` input [n, D] that the gates read.
     """
 
+    settings_class = MMoESettings
+
     def _make_layers(self, spec: NetworkSpec) -> None:
-        settings = spec.settings
+        settings = spec.own(MMoESettings)
         self._encoder = spec.encoder("encoder")
         self._experts = [spec.stack(settings.shared_units, f"expert_{index}") for index in range(settings.experts)]
         self._gates = [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import CgcSettings, NetworkSettings, PleSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 from models.networks.gates import ExpertGate, mixture
 from models.networks.layers import DenseStack
@@ -32,13 +33,15 @@ class Ple(MultiTaskNetwork):
     [n, s, d] and each task's in ``own_below`` [n, k, d].
     """
 
+    settings_class: ClassVar[type[NetworkSettings]] = PleSettings
+
     def _make_layers(self, spec: NetworkSpec) -> None:
         self._levels = self._count_levels(spec)
         self._encoder = spec.encoder("encoder")
         self._shared_experts = [self._experts(spec, level, None) for level in range(self._levels)]
         paths = spec.task_paths()
         self._own_experts = [[self._experts(spec, level, path) for path in paths] for level in range(self._levels)]
-        settings = spec.settings
+        settings = spec.own(CgcSettings)
         self._gates = [
             [self._gate(spec, level, settings.task_experts + settings.experts, path) for path in paths]
             for level in range(self._levels)
@@ -48,11 +51,12 @@ class Ple(MultiTaskNetwork):
         self._towers = [Tower(spec, f"tower_{path}") for path in paths]
 
     def _count_levels(self, spec: NetworkSpec) -> int:
-        return spec.settings.levels
+        return spec.own(PleSettings).levels
 
     @staticmethod
     def _experts(spec: NetworkSpec, level: int, task: Optional[str]) -> list[DenseStack]:
-        count = spec.settings.experts if task is None else spec.settings.task_experts
+        settings = spec.own(CgcSettings)
+        count = settings.experts if task is None else settings.task_experts
         owner = "shared" if task is None else f"own_{task}"
         return [
             spec.stack(spec.settings.shared_units, f"level_{level}/{owner}/expert_{index}") for index in range(count)
@@ -60,7 +64,7 @@ class Ple(MultiTaskNetwork):
 
     @staticmethod
     def _gate(spec: NetworkSpec, level: int, count: int, owner: str) -> ExpertGate:
-        return ExpertGate(count, spec.settings.gate_temperature, spec.seed, f"level_{level}/gate_{owner}")
+        return ExpertGate(count, spec.own(CgcSettings).gate_temperature, spec.seed, f"level_{level}/gate_{owner}")
 
     def _shared_layers(self) -> list[keras.layers.Layer]:
         layers = [self._encoder, *self._shared_gates]
@@ -130,7 +134,7 @@ class Ple(MultiTaskNetwork):
     @property
     def gate_names(self) -> dict[str, list[str]]:
         """The last level's experts, the task's own first, counted from 1."""
-        settings = self.spec.settings
+        settings = self.spec.own(CgcSettings)
         own = [f"own expert {index + 1}" for index in range(settings.task_experts)]
         shared = [f"shared expert {index + 1}" for index in range(settings.experts)]
         return {task: [*own, *shared] for task in self.tasks}
@@ -156,6 +160,8 @@ class Cgc(Ple):
 
     The encoder and the shared experts are shared; a task's experts, gate and tower are its own.
     """
+
+    settings_class = CgcSettings
 
     def _count_levels(self, spec: NetworkSpec) -> int:
         return 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from models.config.settings import FeatureSettings, ModelSettings
+from models.config.networks import NetworkSettings, register_network_settings
+from models.config.settings import FeatureSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec
 from models.networks.cross_stitch import CrossStitch
 from models.networks.dsmtl import Dsmtl
@@ -17,13 +18,14 @@ NETWORKS: dict[str, type[MultiTaskNetwork]] = {}
 
 
 def register_network(name: str, network: type[MultiTaskNetwork]) -> None:
-    """Makes ``network`` buildable as ``name``.
+    """Makes ``network`` buildable as ``name``, and ``model: {network: name}`` be read as its ``settings_class``.
 
     Raises:
       ValueError: Another class has that name.
     """
     if NETWORKS.get(name, network) is not network:
         raise ValueError(f"network `{name}` is already registered, as {NETWORKS[name].__name__}")
+    register_network_settings(name, network.settings_class)
     NETWORKS[name] = network
 
 
@@ -37,7 +39,7 @@ register_network("dsmtl", Dsmtl)
 
 
 def build_network(
-    settings: ModelSettings,
+    settings: NetworkSettings,
     features: FeatureSettings,
     vocabulary_sizes: Mapping[str, int],
     tasks: Sequence[str],

@@ -8,6 +8,7 @@ from typing import Optional
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import SharedBottomSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 
 
@@ -16,6 +17,8 @@ class SharedBottom(MultiTaskNetwork):
 
     ``shared_units`` make the bottom, ``tower_units`` each tower. The trunk's output is [n, shared_units[-1]].
     """
+
+    settings_class = SharedBottomSettings
 
     def _make_layers(self, spec: NetworkSpec) -> None:
         self._encoder = spec.encoder("encoder")

@@ -8,6 +8,7 @@ from typing import Any, Optional
 import tensorflow as tf
 import tf_keras as keras
 
+from models.config.networks import SingleTaskSettings
 from models.networks.base import MultiTaskNetwork, NetworkSpec, Tower
 
 
@@ -19,6 +20,8 @@ class SingleTask(MultiTaskNetwork):
 
     The trunk is empty: ``shared`` is the features themselves, and there are no shared variables.
     """
+
+    settings_class = SingleTaskSettings
 
     def _make_layers(self, spec: NetworkSpec) -> None:
         names = [f"{index}_{task}" for index, task in enumerate(spec.tasks)]

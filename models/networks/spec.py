@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from models.config.settings import CategoricalFeature, FeatureSettings, ModelSettings, NumericFeature
+from models.config.networks import NetworkSettings, network_settings
+from models.config.settings import CategoricalFeature, FeatureSettings, NumericFeature
 from models.networks.encoder import FeatureEncoder, check_vocabulary_sizes
 from models.networks.layers import DenseStack
+
+Own = TypeVar("Own", bound=NetworkSettings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +31,7 @@ class NetworkSpec:
       ValueError: There is no task, a task stands twice, or a vocabulary size is missing.
     """
 
-    settings: ModelSettings
+    settings: NetworkSettings
     features: FeatureSettings
     vocabulary_sizes: Mapping[str, int]
     tasks: tuple[str, ...]
@@ -38,6 +41,16 @@ class NetworkSpec:
         if not self.tasks or len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"`tasks` should be one or more different names. Received: {list(self.tasks)}")
         check_vocabulary_sizes(self.features, self.vocabulary_sizes)
+
+    def own(self, kind: type[Own]) -> Own:
+        """The settings as those of the network's own class, which has keys beside the capacity.
+
+        Raises:
+          TypeError: They are another network's.
+        """
+        if not isinstance(self.settings, kind):
+            raise TypeError(f"expected {kind.__name__}. Received: settings of `network: {self.settings.network}`")
+        return self.settings
 
     def encoder(self, path: str) -> FeatureEncoder:
         """A new encoder of the inputs, initialised by its ``path``."""
@@ -73,7 +86,7 @@ def _no_rows(feature: Any) -> tf.Tensor:
 def spec_of_config(config: Mapping[str, Any]) -> NetworkSpec:
     """The spec that ``MultiTaskNetwork.get_config`` wrote; further keys are ignored."""
     return NetworkSpec(
-        settings=ModelSettings.model_validate(config["settings"]),
+        settings=network_settings(**config["settings"]),
         features=FeatureSettings.model_validate(config["features"]),
         vocabulary_sizes=config["vocabulary_sizes"],
         tasks=tuple(config["tasks"]),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Optional, Protocol, TypeVar
 
 import numpy as np
 import tensorflow as tf
 
+from models.config.networks import DsmtlSettings
 from models.networks.architecture import Architecture
 from models.networks.base import MultiTaskNetwork, NetworkSpec
 from models.networks.dsmtl import Dsmtl
@@ -73,23 +74,19 @@ class StagedFit(Generic[Fit]):
         ``gates`` are the final (a_t, b_t) of a DSMTL network: its history lacks them, since gates are closed after the last
         stage. ``closed_gates`` names the tasks that ended as single-task ones.
         """
-        gates, closed = {}, []
-        if isinstance(self.network, Dsmtl):
-            closed = list(self.network.closed_tasks)
-            gates = {task: pair.numpy().tolist() for task, pair in self.network.mean_gate_weights({}).items()}
         return {
             "stages": list(self.fits),
             "stage_of": dict(self.stage_of),
             "train_losses": {stage: dict(losses) for stage, losses in self.train_losses.items()},
-            "gates": gates,
-            "closed_gates": closed,
+            "gates": self.network.final_gates(),
+            "closed_gates": list(self.network.closed_tasks),
             "architecture": None if self.architecture is None else self.architecture.to_json(),
             "parameters": dict(self.parameters),
         }
 
 
 def train_in_stages(spec: NetworkSpec, runner: StageRunner[Fit]) -> StagedFit[Fit]:
-    """Builds the network that ``spec`` names and trains it as its ``sharing`` asks.
+    """Builds the network that ``spec`` names and trains it by the strategy that its settings ask for.
 
     Under ``tf.distribute``, call it within the strategy's scope.
 
@@ -100,11 +97,17 @@ def train_in_stages(spec: NetworkSpec, runner: StageRunner[Fit]) -> StagedFit[Fi
     Returns:
       The trained network and what is known of its stages.
     """
+    return STRATEGIES[spec.settings.strategy](spec, runner)
+
+
+def joint_learning(spec: NetworkSpec, runner: StageRunner[Fit]) -> StagedFit[Fit]:
+    """One stage, in which everything is trained.
+
+    Args:
+      spec: What to build.
+      runner: Trains the stage ``joint``.
+    """
     name = spec.settings.network
-    if name == "dsmtl" and spec.settings.sharing == "il":
-        return individual_learning(Dsmtl(spec, name=name), runner)
-    if name == "dsmtl" and spec.settings.sharing == "al":
-        return architecture_learning(spec, runner)
     network = NETWORKS[name](spec, name=name)
     fit = runner.fit("joint", network)
     return StagedFit(
@@ -155,7 +158,7 @@ def architecture_learning(spec: NetworkSpec, runner: StageRunner[Fit]) -> Staged
     search = DsmtlSearch(spec, name="dsmtl_search")
     fits = {
         "search": runner.fit(
-            "search", search, held_out=search.architecture_variables, epochs=spec.settings.search_epochs
+            "search", search, held_out=search.architecture_variables, epochs=spec.own(DsmtlSettings).search_epochs
         )
     }
     architecture = search.architecture
@@ -176,6 +179,14 @@ def architecture_learning(spec: NetworkSpec, runner: StageRunner[Fit]) -> Staged
             "single_task": single_task,
         },
     )
+
+
+# What `strategy` of a network's settings names.
+STRATEGIES: dict[str, Callable[[NetworkSpec, StageRunner[Any]], StagedFit[Any]]] = {
+    "joint": joint_learning,
+    "individual": lambda spec, runner: individual_learning(Dsmtl(spec, name=spec.settings.network), runner),
+    "architecture": architecture_learning,
+}
 
 
 def _count(variables: Sequence[tf.Variable]) -> int:

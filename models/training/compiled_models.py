@@ -10,7 +10,6 @@ from models.config.settings import TrainerSettings
 from models.fairness.objective import has_effect
 from models.fairness.terms import FairnessTerms
 from models.networks.base import MultiTaskNetwork
-from models.networks.dsmtl_compact import DsmtlCompact
 from models.training.checkpointing import checkpoint_key
 from models.training.step import MultiTaskModel
 
@@ -26,18 +25,19 @@ _FREE_TRAINING = {
     "select_by",
     "shuffle_rows",
 }
-_FREE_FAIRNESS = {"strength", "head_ratio", "min_specific", "target_gap", "target_margin", "max_strength"}
-# Weightings whose seed is compiled into the step.
-_SEEDED_WEIGHTINGS = {"pcgrad"}
+_FREE_FAIRNESS = {"strength", "head_ratio", "target_gap", "target_margin", "max_strength"}
 
 
 def step_family(settings: TrainerSettings) -> str:
     """A name that settings share whose steps, on the same data, are compiled to the same code."""
     training = set(_FREE_TRAINING)
-    if settings.training.weighting.method in _SEEDED_WEIGHTINGS:
+    # Such a weighting's seed is compiled into the step.
+    if settings.training.weighting.draws:
         training.remove("seed")
     tasks = [task.name for task in settings.tasks]
-    fixed = settings.model_dump(mode="json", exclude={"training": training, "fairness": _FREE_FAIRNESS})
+    fixed = settings.model_dump(
+        mode="json", exclude={"training": training, "fairness": _FREE_FAIRNESS, "min_specific": True}
+    )
     if settings.fairness.mode == "none":
         fixed["fairness"] = "none"
     terms = FairnessTerms(settings.fairness, "", 0, dict.fromkeys(tasks, True))
@@ -74,8 +74,7 @@ class CompiledModels:
         """
         specific = None if fairness is None else tuple(fairness.has_specific.items())
         # What a search found stands in no setting.
-        found = network.architecture.to_json() if isinstance(network, DsmtlCompact) else None
-        key = (step_family(settings), stage, specific, checkpoint_key(found))
+        key = (step_family(settings), stage, specific, checkpoint_key(network.found()))
         model = self._models.pop(key, None)
         if model is None:
             model = build()

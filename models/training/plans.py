@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from models.config.robustness import JTT, GroupDROSettings, RegularisedMTL
 from models.metrics.task_scores import TaskScores
 from models.networks.base import MultiTaskNetwork, NetworkSpec
 from models.networks.registry import NETWORKS
@@ -38,56 +37,91 @@ def train(runner: StageRunner, spec: NetworkSpec) -> Trained:
       runner: Fits.
       spec: The network that the settings name.
     """
-    robustness = runner.settings.training.robustness
+    plan = PLANS[runner.settings.training.robustness.method](runner)
     with runner.strategy.scope():
-        if spec.settings.network == "dsmtl" and spec.settings.sharing != "jl":
-            staged = train_in_stages(spec, _StrategyRunner(runner))
-            scores = {task: staged.fits[stage].scores[task] for task, stage in staged.stage_of.items()}
-            return Trained(staged.network, scores, staged.figures())
+        if spec.settings.staging is None:
+            return plan.train(spec)
+        staged = train_in_stages(spec, _StrategyRunner(plan))
+        scores = {task: staged.fits[stage].scores[task] for task, stage in staged.stage_of.items()}
+        return Trained(staged.network, scores, staged.figures())
+
+
+class Plan:
+    """The stages of a method against worst-group error: here those of none, which is one.
+
+    Args:
+      runner: Fits.
+    """
+
+    def __init__(self, runner: StageRunner) -> None:
+        self.runner = runner
+        self.settings: Any = runner.settings.training.robustness
+
+    def objective(self, network: MultiTaskNetwork) -> Optional[RobustObjective]:
+        """What changes in the loss of every stage that a network's own strategy has; None = nothing."""
+        return None
+
+    def train(self, spec: NetworkSpec) -> Trained:
+        """Trains the network that ``spec`` names."""
         network = _build(spec)
-        if isinstance(robustness, JTT):
-            return _just_train_twice(runner, robustness, network, _build(spec))
-        if isinstance(robustness, RegularisedMTL):
-            return _regularised(runner, robustness, network)
-        return Trained(network, runner.fit(WHOLE, network, robust=_worst_cells(runner, network)).scores)
+        return Trained(network, self.runner.fit(WHOLE, network, robust=self.objective(network)).scores)
+
+
+class JttPlan(Plan):
+    """A first model, and a second one that its errors on train weigh more in."""
+
+    def train(self, spec: NetworkSpec) -> Trained:
+        """Trains the network that ``spec`` names, twice."""
+        network, first = _build(spec), _build(spec)
+        # Its errors on train are what matters, not the epoch that validates best.
+        self.runner.fit("first", first, epochs=self.settings.first_epochs, plain=True)
+        robust = JustTrainTwice(network, self.settings, first)
+        return Trained(network, self.runner.fit("second", network, robust=robust).scores)
+
+
+class RegularisedPlan(Plan):
+    """Reconstruction alone where the settings ask for it, and then the tasks with it."""
+
+    def train(self, spec: NetworkSpec) -> Trained:
+        """Trains the network that ``spec`` names."""
+        network, settings = _build(spec), self.settings
+        heads = build_reconstruction(network, settings)
+        if heads is not None and settings.pretrain_epochs:
+            robust = Pretraining(network, heads)
+            self.runner.fit("reconstruction", network, epochs=settings.pretrain_epochs, robust=robust, plain=True)
+        name = "tasks" if settings.pretrain_epochs else WHOLE
+        return Trained(network, self.runner.fit(name, network, robust=Regularised(network, settings, heads)).scores)
+
+
+class GroupDroPlan(Plan):
+    """The cells label × group by their losses."""
+
+    def objective(self, network: MultiTaskNetwork) -> Optional[RobustObjective]:
+        """The weights of the cells."""
+        group, data = self.settings.group or self.runner.settings.groups[0], self.runner.data
+        counts = {task: data.counts.label_counts(task, group) for task in network.tasks}
+        return WorstCells(network, group, len(data.groups[group]), self.settings.step, counts)
+
+
+# Plans by the name of their settings.
+PLANS: dict[str, type[Plan]] = {
+    "none": Plan,
+    "jtt": JttPlan,
+    "regularised": RegularisedPlan,
+    "group_dro": GroupDroPlan,
+}
 
 
 def _build(spec: NetworkSpec) -> MultiTaskNetwork:
     return NETWORKS[spec.settings.network](spec, name=spec.settings.network)
 
 
-def _just_train_twice(
-    runner: StageRunner, settings: JTT, network: MultiTaskNetwork, first: MultiTaskNetwork
-) -> Trained:
-    # Its errors on train are what matters, not the epoch that validates best.
-    runner.fit("first", first, epochs=settings.first_epochs, plain=True)
-    return Trained(network, runner.fit("second", network, robust=JustTrainTwice(network, settings, first)).scores)
-
-
-def _regularised(runner: StageRunner, settings: RegularisedMTL, network: MultiTaskNetwork) -> Trained:
-    heads = build_reconstruction(network, settings)
-    if heads is not None and settings.pretrain_epochs:
-        robust = Pretraining(network, heads)
-        runner.fit("reconstruction", network, epochs=settings.pretrain_epochs, robust=robust, plain=True)
-    name = "tasks" if settings.pretrain_epochs else WHOLE
-    return Trained(network, runner.fit(name, network, robust=Regularised(network, settings, heads)).scores)
-
-
-def _worst_cells(runner: StageRunner, network: MultiTaskNetwork) -> Optional[RobustObjective]:
-    settings = runner.settings.training.robustness
-    if not isinstance(settings, GroupDROSettings):
-        return None
-    group = settings.group or runner.settings.groups[0]
-    counts = {task: runner.data.counts.label_counts(task, group) for task in network.tasks}
-    return WorstCells(network, group, len(runner.data.groups[group]), settings.step, counts)
-
-
 class _StrategyRunner:
-    """The runner as a staged network's strategy sees it: GroupDRO is in every stage where the settings ask for it."""
+    """The runner as a staged network's strategy sees it: what the plan changes in the loss is in every stage."""
 
-    def __init__(self, runner: StageRunner) -> None:
-        self._runner = runner
-        self.train_losses = runner.train_losses
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.train_losses = plan.runner.train_losses
 
     def fit(self, name: str, network: MultiTaskNetwork, **options: Any) -> Any:
-        return self._runner.fit(name, network, robust=_worst_cells(self._runner, network), **options)
+        return self._plan.runner.fit(name, network, robust=self._plan.objective(network), **options)

@@ -182,7 +182,7 @@ def _fairness(
     if fairness.mode == "none":
         return None
     group = fairness.group or settings.groups[0]
-    has_specific = {task: bool(rows.min() >= fairness.min_specific) for task, rows in counts.specific.items()}
+    has_specific = {task: bool(rows.min() >= settings.min_specific) for task, rows in counts.specific.items()}
     for task, enough in has_specific.items():
         if enough or fairness.mode == "vanilla":
             continue
@@ -190,7 +190,7 @@ def _fairness(
         instead = "sees all its negatives" if fairness.empty_specific == "all_negatives" else "gets NO fairness term"
         report(
             f"WARNING: task `{task}` has too few task-specific rows in train to learn from, by `{group}`: {rows}, of which "
-            f"{fairness.min_specific} each are needed (`fairness.min_specific`). Its head {instead}. The rule "
+            f"{settings.min_specific} each are needed (`negatives.min_specific`). Its head {instead}. The rule "
             "`any_other_positive` finds more, where it is not set yet; `fairness.empty_specific` says what a head gets "
             "without"
         )

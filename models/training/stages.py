@@ -132,12 +132,12 @@ class StageRunner:
         if epochs is not None:
             training = training.model_copy(update={"epochs": epochs, "early_stopping": None})
         first_epoch = sum(fit.position.epoch for fit in self.fits.values())
-        method = training.weighting.method
-        by_gradient = hasattr(training.weighting, "on")
+        by_gradient = training.weighting.compares_gradients
         own = plain or bool(held_out) or (by_gradient and not _trains_shared(network, trainable))
-        if own and method not in ("fixed", "uniform"):
+        if own and training.weighting.compares_tasks:
             self.report(
-                f"stage {name}: all tasks weigh the same; `training.weighting.method: {method}` has no part in it"
+                f"stage {name}: all tasks weigh the same; `training.weighting.method: {training.weighting.method}` has no "
+                "part in it"
             )
         fairness = None if plain else self.data.fairness
 

@@ -53,7 +53,7 @@ def build_weighting(
     Raises:
       ValueError: The tasks have weights of their own, and the method sets them itself.
     """
-    if settings.method != "fixed" and len(set(task_weights)) > 1:
+    if not settings.takes_task_weights and len(set(task_weights)) > 1:
         raise ValueError(
             f"`training.weighting.method: {settings.method}` sets the weights itself; remove `weight` from the tasks. "
             f"Received: {dict(zip(tasks, task_weights, strict=True))}"

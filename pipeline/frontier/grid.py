@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from models.config.choices import LossName, Mode
 from models.config.combinations import check_combination
+from models.config.networks import with_network
 from models.config.settings import FairnessSettings, PerTask, TrainerSettings
 from models.config.weighting import WeightingSettings
-from pipeline.frontier.settings import Loss, Mode
 from pipeline.settings.config import RunSettings
 
 BASELINE = "single-task"
@@ -89,7 +90,7 @@ def points(run: RunSettings) -> list[Point]:
 
 class _Varied(NamedTuple):
     mode: Mode
-    loss: Loss
+    loss: LossName
     strength: float
     head_ratio: PerTask
     network: str
@@ -137,7 +138,7 @@ def fairness_of(run: FairnessSettings, varied: _Varied) -> FairnessSettings:
 def _point(run: RunSettings, varied: _Varied, seed: int) -> Point:
     changes: dict[str, Any] = {"fairness": fairness_of(run.fairness, varied)}
     if varied.network != run.model.network:
-        changes["model"] = run.model.model_copy(update={"network": varied.network})
+        changes["model"] = with_network(run.model, varied.network)
     if varied.weighting != run.training.weighting:
         changes["training"] = run.training.model_copy(update={"weighting": varied.weighting})
     trainer = run.candidate().model_copy(update=changes)

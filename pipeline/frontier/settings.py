@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, Optional, Union, get_args
+from typing import Annotated, Any, Literal, Optional, Union
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from models.config.base import Settings
-from models.config.settings import FairnessSettings, ModelSettings
+from models.config.choices import LossName, Mode
+from models.config.networks import NETWORK_SETTINGS
+from models.config.settings import FairnessSettings
 from models.config.weighting import WeightingSettings
 
-Mode = Literal["none", "vanilla", "mtaf", "mtaf_difference"]
-Loss = Literal["fpr_gap", "correlation", "mmd"]
 Strengths = tuple[float, ...]
 
 
@@ -57,8 +57,8 @@ class FrontierSettings(Settings):
     """
 
     modes: tuple[Mode, ...] = Field(("none", "vanilla", "mtaf"), min_length=1)
-    losses: Optional[tuple[Loss, ...]] = Field(None, min_length=1)
-    strengths: Union[Strengths, dict[Loss, Strengths]] = (0.1, 0.3, 1.0, 3.0)
+    losses: Optional[tuple[LossName, ...]] = Field(None, min_length=1)
+    strengths: Union[Strengths, dict[LossName, Strengths]] = (0.1, 0.3, 1.0, 3.0)
     sample: Optional[SampleSettings] = None
     head_ratios: Optional[tuple[Annotated[float, Field(ge=0)], ...]] = Field(None, min_length=1)
     networks: Optional[tuple[str, ...]] = Field(None, min_length=1)
@@ -84,18 +84,17 @@ class FrontierSettings(Settings):
             )
         if len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"`seeds` should differ from each other. Received: {list(self.seeds)}")
-        known = get_args(ModelSettings.model_fields["network"].annotation)
         for name in self.networks or ():
-            if name not in known:
-                raise ValueError(f"`networks` should be some of {list(known)}. Received: {name!r}")
+            if name not in NETWORK_SETTINGS:
+                raise ValueError(f"`networks` should be some of {list(NETWORK_SETTINGS)}. Received: {name!r}")
         return self
 
-    def losses_of(self, run: FairnessSettings) -> tuple[Loss, ...]:
+    def losses_of(self, run: FairnessSettings) -> tuple[LossName, ...]:
         """The fairness losses; those that ``strengths`` names, or the run's own, where none are listed."""
         if self.losses:
             return self.losses
         return tuple(self.strengths) if isinstance(self.strengths, dict) else (run.loss,)
 
-    def strengths_of(self, loss: Loss) -> Strengths:
+    def strengths_of(self, loss: LossName) -> Strengths:
         """The strengths λ of a loss."""
         return self.strengths[loss] if isinstance(self.strengths, dict) else self.strengths

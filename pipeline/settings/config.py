@@ -19,11 +19,12 @@ from components.negative_splitter.settings import GroupSettings, NegativeSplitte
 from components.negative_splitter.uses import number_cuts
 from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
+from models.config.choices import NegativeRule
 from models.config.combinations import check_combination
+from models.config.networks import ModelSettings, network_settings, with_network
 from models.config.settings import (
     FairnessSettings,
     FeatureSettings,
-    ModelSettings,
     ModelTask,
     Settings,
     TrainerSettings,
@@ -57,8 +58,13 @@ class TaskSettings(TaskLabelSettings):
 class NegativesSettings(Settings):
     """Which negatives are specific to a task, and from how many per group on they can carry a loss or a figure."""
 
-    rule: Literal["all_others_positive", "any_other_positive"] = "all_others_positive"
-    min_specific: int = Field(50, ge=1)
+    rule: NegativeRule = "all_others_positive"
+    min_specific: int = Field(
+        50,
+        ge=1,
+        description="rows per group below which a task's specific negatives count as (nearly) empty: the run warns, and "
+        "the task's head gets what `fairness.empty_specific` says",
+    )
 
 
 class PushSettings(Settings):
@@ -82,7 +88,7 @@ class RunSettings(Settings):
     tasks: tuple[TaskSettings, ...] = Field(min_length=1)
     groups: tuple[GroupSettings, ...] = Field(min_length=1)
     negatives: NegativesSettings = NegativesSettings()
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = Field(network_settings(), description="the network and its capacity")
     fairness: FairnessSettings = FairnessSettings()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
@@ -160,6 +166,7 @@ class RunSettings(Settings):
                 "model": self.model,
                 "fairness": self.fairness,
                 "training": self.training,
+                "min_specific": self.negatives.min_specific,
                 **changes,
             }
         )
@@ -184,20 +191,21 @@ class RunSettings(Settings):
 
     def baseline(self) -> TrainerSettings:
         """What the single-task baseline depends on: the capacity rule, and nothing of sharing or fairness."""
-        model = ModelSettings(
-            network="single_task",
-            **self.model.model_dump(
-                include={"embedding_units", "shared_units", "tower_units", "cross_layers", "dropout"}
-            ),
-        )
+        model = with_network(self.model, "single_task")
         # Label noise stays: both models learn from the same labels.
         training = self.training.model_copy(
             update={key: TrainingSettings.model_fields[key].default for key in ("weighting", "robustness", "select_by")}
         )
         tasks = tuple(ModelTask(name=task.name, threshold=task.threshold) for task in self.tasks)
         groups = tuple(group.name for group in self.groups)
-        fairness = FairnessSettings(mode="none")
-        return self._trainer(model=model, tasks=tasks, groups=groups, fairness=fairness, training=training)
+        return self._trainer(
+            model=model,
+            tasks=tasks,
+            groups=groups,
+            fairness=FairnessSettings(mode="none"),
+            training=training,
+            min_specific=TrainerSettings.model_fields["min_specific"].default,
+        )
 
 
 def load(path: Union[str, Path]) -> RunSettings:

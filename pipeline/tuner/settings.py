@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Optional
+from typing import Optional
 
 from pydantic import Field, model_validator
 
+from models.config.choices import ActiveMode, LossName
 from models.config.settings import Settings, TrainerSettings
 
 
@@ -34,8 +35,8 @@ class TuneSettings(Settings):
     seed: int = Field(1, ge=0)
     strength: Optional[RangeSettings] = Field(None, description="λ, one for all tasks")
     head_ratio: Optional[RangeSettings] = Field(None, description="r, one for all tasks")
-    mode: tuple[Literal["vanilla", "mtaf", "mtaf_difference"], ...] = ()
-    loss: tuple[Literal["fpr_gap", "correlation", "mmd"], ...] = ()
+    mode: tuple[ActiveMode, ...] = ()
+    loss: tuple[LossName, ...] = ()
     learning_rate: Optional[RangeSettings] = None
     shared_units: tuple[tuple[int, ...], ...] = ()
     tower_units: tuple[tuple[int, ...], ...] = ()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from models.config.networks import network_settings
 from models.config.settings import (
     FairnessSettings,
     FeatureSettings,
-    ModelSettings,
     ModelTask,
     TrainerSettings,
     TrainingSettings,
@@ -22,7 +22,7 @@ def settings(tasks: Sequence[str], **changes) -> TrainerSettings:
         tasks=tuple(ModelTask(name=task) for task in tasks),
         groups=("g",),
         features=FeatureSettings(inputs=({"type": "numeric", "name": "x"},)),
-        model=changes.get("model", ModelSettings()),
+        model=changes.get("model", network_settings()),
         fairness=FairnessSettings(mode="none"),
         training=TrainingSettings(**changes.get("training", {})),
     )

@@ -277,7 +277,7 @@ VALUES = [
         ("bandwidth_zero", "fairness.bandwidth", 0, ("0",)),
         ("sharpness_negative", "fairness.sharpness", -2, ("0", "-2")),
         ("group_unknown", "fairness.group", "age", ("age", "gender")),
-        ("min_specific_zero", "fairness.min_specific", 0, ("1",)),
+        ("min_specific_zero", "negatives.min_specific", 0, ("1",)),
         ("balanced_small", "fairness.balanced_batch_size", 1, ("4",)),
         ("target_zero", "fairness.target_gap", 0, ("above 0",)),
         ("target_one", "fairness.target_gap", 1.5, ("below 1", "1.5")),

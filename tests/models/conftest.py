@@ -41,7 +41,8 @@ def _make_settings(**blocks: Any) -> TrainerSettings:
         "groups": ["gender", "region"],
         "features": FEATURES,
         "model": {"network": "shared_bottom", "embedding_units": 4, "shared_units": [16], "tower_units": [8]},
-        "fairness": {"mode": "none", "min_specific": 5},
+        "fairness": {"mode": "none"},
+        "min_specific": 5,
         "training": {"epochs": 2, "batch_size": 64, "learning_rate": 0.01, "shuffle_rows": 500},
     }
     for key, block in blocks.items():

@@ -4,6 +4,7 @@ import typing
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from models.config.networks import network_settings
 from models.config.robustness import (
     JTT,
     GroupDROSettings,
@@ -63,10 +64,12 @@ def test_either_part_may_be_off():
 
 def test_against_the_rest_of_a_run():
     regularised = RegularisedMTL(method="regularised")
-    check_robustness(regularised, "mmoe", ["gender"])
+    check_robustness(regularised, network_settings("mmoe"), ["gender"])
     with pytest.raises(ValueError, match="the network `single_task` shares nothing"):
-        check_robustness(regularised, "single_task", ["gender"])
-    check_robustness(NoRobustness(), "single_task", ["gender"])
-    check_robustness(GroupDROSettings(method="group_dro", group="gender"), "single_task", ["age", "gender"])
-    with pytest.raises(ValueError, match="should be one of the groups `gender`. Received: `race`"):
-        check_robustness(GroupDROSettings(method="group_dro", group="race"), "mmoe", ["gender"])
+        check_robustness(regularised, network_settings("single_task"), ["gender"])
+    check_robustness(NoRobustness(), network_settings("single_task"), ["gender"])
+    check_robustness(
+        GroupDROSettings(method="group_dro", group="gender"), network_settings("single_task"), ["age", "gender"]
+    )
+    with pytest.raises(ValueError, match=r"should be one of the groups `gender`. Received: `race`"):
+        check_robustness(GroupDROSettings(method="group_dro", group="race"), network_settings("mmoe"), ["gender"])

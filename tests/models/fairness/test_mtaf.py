@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config.settings import FairnessSettings, FeatureSettings, ModelSettings
+from models.config.networks import network_settings
+from models.config.settings import FairnessSettings, FeatureSettings
 from models.fairness.mtaf import MODES, FairnessBatch, routed_fairness
 from models.fairness.registry import build_fairness_loss
 from models.networks.registry import NETWORKS, build_network
@@ -81,7 +82,7 @@ def make_table(rows=ROWS, tasks=TASKS, groups=2, seed=0):
 
 
 def make_network(name, tasks=TASKS, dropout=0.3):
-    settings = ModelSettings(network=name, embedding_units=4, shared_units=(8,), tower_units=(6,), dropout=dropout)
+    settings = network_settings(network=name, embedding_units=4, shared_units=(8,), tower_units=(6,), dropout=dropout)
     return build_network(settings, FEATURES, {"c": 6}, tasks, 3)
 
 

@@ -81,7 +81,8 @@ def gradients_of(network, data, mode, gather, replicas):
 
 
 def main():
-    from models.config.settings import FeatureSettings, ModelSettings
+    from models.config.networks import network_settings
+    from models.config.settings import FeatureSettings
     from models.networks.registry import build_network
 
     cpu = tf.config.list_physical_devices("CPU")[0]
@@ -93,7 +94,7 @@ def main():
     data = {key: tf.constant(value) for key, value in make_data().items()}
     halves = [{key: value[:SPLIT] for key, value in data.items()}, {key: value[SPLIT:] for key, value in data.items()}]
     for name, mode in (("shared_bottom", "vanilla"), ("mmoe", "mtaf"), ("shared_bottom", "mtaf_difference")):
-        arguments = (ModelSettings(network=name, embedding_units=3), features, {"c": 5}, TASKS, 1)
+        arguments = (network_settings(network=name, embedding_units=3), features, {"c": 5}, TASKS, 1)
         alone = build_network(*arguments)
         with strategy.scope():
             mirrored = build_network(*arguments)

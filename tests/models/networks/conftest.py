@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config.settings import FeatureSettings, ModelSettings
+from models.config.networks import NETWORK_SETTINGS, network_settings
+from models.config.settings import FeatureSettings
 from models.networks.architecture import Architecture
 from models.networks.base import NetworkSpec
 from models.networks.dsmtl_compact import DsmtlCompact
@@ -63,8 +64,10 @@ TASKS = ("zebra", "long/view", "apple")
 
 
 def make_spec(name, tasks=TASKS, seed=7, **capacity):
+    # Tests of every network hand on what some of them take.
+    capacity = {key: value for key, value in capacity.items() if key in NETWORK_SETTINGS[name].model_fields}
     capacity = {"embedding_units": 4, "shared_units": (8,), "tower_units": (6,), "cross_layers": 1, **capacity}
-    return NetworkSpec(ModelSettings(network=name, **capacity), FEATURES, VOCABULARY_SIZES, tuple(tasks), seed)
+    return NetworkSpec(network_settings(network=name, **capacity), FEATURES, VOCABULARY_SIZES, tuple(tasks), seed)
 
 
 def architecture_of(spec, *depths):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config.settings import FeatureSettings, ModelSettings
+from models.config.networks import network_settings
+from models.config.settings import FeatureSettings
 from models.networks.encoder import FeatureEncoder
 
 
@@ -26,7 +27,7 @@ BATCH = {
 
 def encoder_of(*inputs, crosses=(), seed=1, **capacity):
     capacity = {"embedding_units": 5, **capacity}
-    return FeatureEncoder(settings_of(*inputs, crosses=crosses), ModelSettings(**capacity), SIZES, seed)
+    return FeatureEncoder(settings_of(*inputs, crosses=crosses), network_settings(**capacity), SIZES, seed)
 
 
 def weights_by_name(encoder):
@@ -103,7 +104,7 @@ def test_a_missing_feature_is_named():
 )
 def test_vocabulary_sizes_are_checked(sizes, message):
     with pytest.raises(ValueError, match=message):
-        FeatureEncoder(settings_of(CITY), ModelSettings(), sizes, 1)
+        FeatureEncoder(settings_of(CITY), network_settings(), sizes, 1)
 
 
 def test_config_rebuilds_the_encoder():

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tf_keras as keras
 
-from models.config.settings import ModelSettings
+from models.config.networks import NetworkSettings, network_settings
 from models.networks.mmoe import MMoE
 from models.networks.registry import NETWORKS, build_network, register_network
 
@@ -229,7 +229,7 @@ def test_empty_stacks_leave_the_encoder_and_a_logit(name, build, batch):
 
 
 def test_unknown_name_lists_the_names(features, vocabulary_sizes):
-    settings = ModelSettings.model_construct(network="tree")
+    settings = NetworkSettings.model_construct(network="tree")
     with pytest.raises(
         ValueError, match=r"`network` should be one of \['cgc', 'cross_stitch', 'dsmtl', 'mmoe', .*\].*'tree'"
     ):
@@ -239,7 +239,7 @@ def test_unknown_name_lists_the_names(features, vocabulary_sizes):
 @pytest.mark.parametrize("tasks", [[], ["a", "a"]])
 def test_tasks_must_be_different_names(tasks, features, vocabulary_sizes):
     with pytest.raises(ValueError, match="`tasks` should be one or more different names"):
-        build_network(ModelSettings(), features, vocabulary_sizes, tasks, 1)
+        build_network(network_settings(), features, vocabulary_sizes, tasks, 1)
 
 
 def test_a_name_is_registered_once():

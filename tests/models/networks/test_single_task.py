@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config.settings import ModelSettings
+from models.config.networks import network_settings
 from models.networks.registry import build_network
 
 
@@ -45,6 +45,6 @@ def test_batch_must_hold_every_input(build, batch):
 def test_baseline_does_not_depend_on_what_candidates_are_built_beside_it(build, batch, features, vocabulary_sizes):
     alone = build("single_task")(batch)
     build("mmoe")
-    build_network(ModelSettings(), features, vocabulary_sizes, ["other"], 3)
+    build_network(network_settings(), features, vocabulary_sizes, ["other"], 3)
     for task, value in build("single_task")(batch).items():
         np.testing.assert_array_equal(value, alone[task])

@@ -144,7 +144,7 @@ def test_a_gate_stays_open_only_where_the_loss_fell(sharing_loss, stage, spec):
     assert result.figures()["closed_gates"] == list(result.network.closed_tasks)
 
 
-@pytest.mark.parametrize("name, sharing", [("dsmtl", "jl"), ("shared_bottom", "il"), ("ple", "al")])
+@pytest.mark.parametrize("name, sharing", [("dsmtl", "jl"), ("shared_bottom", None), ("ple", None)])
 def test_other_networks_and_joint_learning_take_one_stage(name, sharing, spec, runner):
     result = train_in_stages(spec(name, TASKS, sharing=sharing), runner)
     (call,) = runner.calls

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from models.config.settings import FeatureSettings, ModelSettings
+from models.config.networks import network_settings
+from models.config.settings import FeatureSettings
 from models.networks.registry import build_network
 
 # Each way that a feature is corrupted and reconstructed, with names that a scope or a sort could trip over.
@@ -64,7 +65,7 @@ def build():
 
     def build(name="shared_bottom", tasks=("zebra", "apple"), seed=7, **capacity):
         capacity = {"embedding_units": 4, "shared_units": (8,), "tower_units": (6,), **capacity}
-        return build_network(ModelSettings(network=name, **capacity), FEATURES, VOCABULARY_SIZES, tasks, seed)
+        return build_network(network_settings(network=name, **capacity), FEATURES, VOCABULARY_SIZES, tasks, seed)
 
     return build
 

@@ -105,8 +105,9 @@ def compare(step, alone, mirrored, strategy, rows):
 
 
 def main():
+    from models.config.networks import network_settings
     from models.config.robustness import RegularisedMTL
-    from models.config.settings import FeatureSettings, ModelSettings
+    from models.config.settings import FeatureSettings
     from models.networks.registry import build_network
     from models.robustness.group_dro import GroupDRO
     from models.robustness.regularised import build_reconstruction
@@ -119,7 +120,7 @@ def main():
     )
 
     def build():
-        network = build_network(ModelSettings(embedding_units=3, shared_units=(8,)), inputs, {"c": 5}, TASKS, 1)
+        network = build_network(network_settings(embedding_units=3, shared_units=(8,)), inputs, {"c": 5}, TASKS, 1)
         layer = build_reconstruction(network, RegularisedMTL(method="regularised"))
         return network, layer, GroupDRO(TASKS, 3, 0.5)
 

@@ -18,7 +18,8 @@ import models  # noqa: F401  before TensorFlow
 import numpy as np
 import tensorflow as tf
 
-from models.config.settings import FairnessSettings, FeatureSettings, ModelSettings, ModelTask, TrainingSettings
+from models.config.networks import network_settings
+from models.config.settings import FairnessSettings, FeatureSettings, ModelTask, TrainingSettings
 from models.fairness.terms import FairnessTerms
 from models.networks.registry import build_network
 from models.training.optimizers import make_optimizer
@@ -65,7 +66,7 @@ def make_model(network: str, fairness: dict[str, Any]) -> MultiTaskModel:
     """Compiled, with the initial weights that the seed gives."""
     settings = FairnessSettings.model_validate({"strength": 2.0, **fairness})
     built = build_network(
-        ModelSettings(network=network, embedding_units=3, shared_units=(8,), tower_units=(4,)),
+        network_settings(network=network, embedding_units=3, shared_units=(8,), tower_units=(4,)),
         FEATURES,
         {"c": 7},
         TASKS,

@@ -20,7 +20,8 @@ import models  # noqa: F401  before TensorFlow
 import numpy as np
 import tensorflow as tf
 
-from models.config.settings import FeatureSettings, ModelSettings, ModelTask, TrainingSettings
+from models.config.networks import network_settings
+from models.config.settings import FeatureSettings, ModelTask, TrainingSettings
 from models.networks.registry import build_network
 from models.training.optimizers import make_optimizer
 from models.training.step import MultiTaskModel
@@ -54,7 +55,7 @@ def make_model(optimizer: str, rows: int) -> MultiTaskModel:
     """Two tasks over one hashed feature."""
     inputs = [{"type": "categorical", "name": "item", "hash_buckets": rows, "embedding": WIDTH}]
     network = build_network(
-        ModelSettings(shared_units=(8,), tower_units=(4,)),
+        network_settings(shared_units=(8,), tower_units=(4,)),
         FeatureSettings.model_validate({"inputs": inputs}),
         {"item": rows},
         ["a", "b"],

@@ -67,7 +67,7 @@ def test_a_job_leaves_a_model_with_its_thresholds_and_history(make_settings, dat
 
 
 def test_a_head_without_enough_specific_rows_is_told_loudly(make_settings, data, tmp_path):
-    settings = make_settings(fairness={"mode": "mtaf", "min_specific": 40}, training={"epochs": 1})
+    settings = make_settings(fairness={"mode": "mtaf"}, min_specific=40, training={"epochs": 1})
     lines = []
     run_job(make_job(settings, data, tmp_path), report=lines.append)
     warnings = [line for line in lines if line.startswith("WARNING")]

@@ -92,7 +92,7 @@ def test_fairness_group_becomes_the_primary_one(write: Write) -> None:
         {"fairness__mode": "vanilla"},
         {"fairness__group": "age"},
         {"model__network": "mmoe"},
-        {"model__experts": 8},
+        {"model__network": "mmoe", "model__experts": 8},
         {"gate__are_max": 2.0},
         {"tasks__0__weight": 2.0},
     ],

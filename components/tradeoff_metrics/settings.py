@@ -66,7 +66,8 @@ def check_threshold(threshold: float) -> None:
     """
     if not 0 < threshold < 1 or "e" in str(threshold):
         raise ValueError(
-            f"each of `fairness_thresholds`, which a task's `threshold` joins, should be in (0, 1), 0.0001 or above. Received: {threshold}"
+            "each of `fairness_thresholds`, which a task's `threshold` joins, should be in (0, 1), 0.0001 or above. "
+            f"Received: {threshold}"
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Optional, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Optional
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
@@ -205,8 +205,6 @@ def read_network(values: Any) -> Any:
 
 # A setting that holds any network's settings.
 ModelSettings = Annotated[SerializeAsAny[NetworkSettings], BeforeValidator(read_network)]
-
-Own = TypeVar("Own", bound=NetworkSettings)
 
 
 def network_settings(network: str = DEFAULT_NETWORK, **values: Any) -> NetworkSettings:

@@ -1,4 +1,4 @@
-"""Imports run one way, as the README's architecture section says."""
+"""Imports run one way, as `docs/architecture.md` says."""
 
 from __future__ import annotations
 

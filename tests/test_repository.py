@@ -66,3 +66,12 @@ def test_text_files_are_read_and_written_as_utf_8() -> None:
         if isinstance(node, ast.Call) and lacks(node)
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "tests/README.md"])
+def test_files_that_a_page_names_are_there(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    places = [ROOT, (ROOT / page).parent, ROOT / "components/interaction_log_gen"]
+    named = [name for name in re.findall(r"`([\w/.]+\.(?:py|js|md|toml))`", text) if "/" in name]
+    assert len(named) > 5
+    assert not [name for name in named if not any((place / name).is_file() for place in places)]

@@ -17,6 +17,7 @@ from components.interaction_log_gen.component import InteractionLogGen
 from components.model_pusher.component import ModelPusher
 from components.negative_splitter.component import NegativeSplitter
 from components.schema_import.component import SchemaImport
+from models.config.extensions import extensions_hash
 from models.config.settings import TrainerSettings
 from models.data.preprocessing import PreprocessingSettings
 from pipeline.evaluation import AUC_MODULE, EXTRACTOR_MODULE, build_eval_config
@@ -46,7 +47,7 @@ def _trainer(
         eval_args=trainer_pb2.EvalArgs(splits=["validation"]),
         custom_config={
             "settings": settings.model_dump_json(),
-            "code": source_hash("models.training.trainer"),
+            "code": source_hash("models.training.trainer") + extensions_hash(settings.extensions),
             "checkpoint_root": places.checkpoints,
         },
     ).with_id(name)

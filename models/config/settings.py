@@ -13,6 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from models.config.base import PerTask, Settings
 from models.config.choices import LossName, Mode, On, Reduction
+from models.config.extensions import load_extensions
 from models.config.networks import ModelSettings
 from models.config.robustness import NoRobustness, RobustnessSettings
 from models.config.weighting import FixedSettings, WeightingSettings
@@ -248,3 +249,11 @@ class TrainerSettings(Settings):
     min_specific: int = Field(
         50, ge=1, description="train rows per group below which a task's specific negatives count as (nearly) empty"
     )
+    extensions: tuple[str, ...] = Field((), description="modules that are imported before these settings are checked")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _extended(cls, values: Any) -> Any:
+        if isinstance(values, dict):
+            load_extensions(values.get("extensions") or ())
+        return values

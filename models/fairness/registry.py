@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Optional
 
+from models.config.choices import LOSS_NAMES
 from models.config.settings import FairnessSettings
 from models.fairness.base import FairnessLoss
 from models.fairness.correlation import CorrelationLoss
@@ -30,6 +31,24 @@ def _mmd(settings: FairnessSettings, n_groups: int, threshold: Optional[float]) 
 
 
 FAIRNESS_LOSSES: dict[str, Builder] = {"fpr_gap": _fpr_gap, "correlation": _correlation, "mmd": _mmd}
+
+
+def register_fairness_loss(name: str, builder: Builder) -> None:
+    """Adds a loss that settings may name from then on; ``models/config/extensions.py`` has an example.
+
+    Args:
+      name: As ``fairness.loss`` gives it.
+      builder: Makes the loss of settings, the number of groups, and the task's threshold (a probability; None where it is
+        not known yet).
+
+    Raises:
+      ValueError: There is another loss of this name.
+    """
+    there = FAIRNESS_LOSSES.setdefault(name, builder)
+    if there is not builder:
+        raise ValueError(f"there is a fairness loss `{name}` already; give yours another name")
+    if name not in LOSS_NAMES:
+        LOSS_NAMES.append(name)
 
 
 def build_fairness_loss(settings: FairnessSettings, n_groups: int, threshold: Optional[float]) -> FairnessLoss:

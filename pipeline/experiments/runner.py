@@ -13,6 +13,7 @@ from rich.console import Console
 import pipeline  # noqa: F401  chooses the Keras 2 API before TensorFlow is imported
 
 # isort: split
+from models.config.extensions import extensions_hash
 from models.training.fitting import Report
 from models.training.sweep import Outcomes, SweepData, Trained, read_outcomes
 from pipeline.experiments import preparation
@@ -115,10 +116,14 @@ def results_of(
         data.data,
         folder,
         workers=workers or len(os.sched_getaffinity(0)),
-        code=source_hash("models.training.sweep"),
+        code=source_hash("models.training.sweep") + extensions_hash(_extensions(cases)),
         report=report,
         until=until,
     )
+
+
+def _extensions(cases: Sequence[Case]) -> list[str]:
+    return sorted({name for case in cases for name in case.settings.extensions})
 
 
 def train_cases(

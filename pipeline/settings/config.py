@@ -21,6 +21,7 @@ from components.tradeoff_metrics.names import check_names
 from components.tradeoff_metrics.settings import EvaluationSettings, GateSettings
 from models.config.choices import NegativeRule
 from models.config.combinations import check_combination
+from models.config.extensions import load_extensions, make_reachable
 from models.config.networks import ModelSettings, network_settings, with_network
 from models.config.settings import (
     FairnessSettings,
@@ -80,6 +81,9 @@ class RunSettings(Settings):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=200, description="names the pipeline and its run folder"
     )
     data_schema: str = Field("schema.pbtxt", description="the curated TFDV schema")
+    extensions: tuple[str, ...] = Field(
+        (), description="modules of your own that register losses or networks; imported before the settings are checked"
+    )
     sample: Optional[SampleSettings] = Field(None, description="generate the shipped sample into log.root")
     log: LogSettings
     features: FeatureSettings
@@ -100,6 +104,15 @@ class RunSettings(Settings):
     beam: BeamSettings = BeamSettings()
     kubeflow: KubeflowSettings = KubeflowSettings()
     frontier: FrontierSettings = FrontierSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _extended(cls, values: Any) -> Any:
+        names = values.get("extensions") if isinstance(values, dict) else None
+        # What is no list of names is refused as such, with the other keys.
+        if isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names):
+            load_extensions(names)
+        return values
 
     @model_validator(mode="after")
     def _together(self) -> RunSettings:
@@ -173,7 +186,7 @@ class RunSettings(Settings):
 
     def candidate(self) -> TrainerSettings:
         """What the candidate's Trainer depends on."""
-        return self._trainer()
+        return self._trainer(extensions=self.extensions)
 
     def fairness_report(self) -> ReportSettings:
         """What FairnessReport depends on: it shows all settings, so all of them."""
@@ -231,6 +244,8 @@ def load(path: Union[str, Path]) -> RunSettings:
     if not isinstance(document.content, dict):
         raise ConfigError(f"{path}: expected a mapping of settings. Received: {type(document.content).__name__}")
     folder = path.resolve().parent
+    if document.content.get("extensions"):
+        make_reachable(folder)
     try:
         settings = RunSettings.model_validate(document.content)
     except ValidationError as error:

@@ -62,7 +62,7 @@ def test_a_failure_is_told_by_the_stage_and_its_reason(tmp_path: Path, monkeypat
     assert str(found).startswith("AnomalyGate: ValueError: [x] is no number\nTFX's whole log: ")
 
 
-def test_a_death_without_a_word_shows_the_end_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_death_by_a_signal_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = prepared('print("the last line", flush=True); os.kill(os.getpid(), 9)', tmp_path, monkeypatch)
     assert isinstance(found, PreparationError) and str(found).startswith("was killed by signal 9 (SIGKILL); a lack of memory")
 

@@ -156,7 +156,7 @@ def test_cells_that_are_left_out_are_named(browser: Any, report: Any, made: Any,
     browser.open(report(made.run_of(changed)))
     browser.wait("return document.getElementById('worst-left-out')")
     text = browser.run("return document.getElementById('worst-left-out').textContent")
-    assert "left out: no rows" in text and "Error, worst cell: <few>, positives" in text
+    assert "left out: fewer than 10 rows" in text and "Error, worst cell: <few>, positives" in text
     assert "AUC, worst cells: <few>, BNSP (like, click)" in text
 
 

@@ -15,27 +15,48 @@ ColumnKind = Literal["number", "string", "strings"]
 
 
 class ReadSettings(Settings):
-    """How a file is read. All but ``format`` and ``missing`` speak of CSV.
+    """How a file is read."""
 
-    ``missing`` lists what a missing value looks like, numbers compared as numbers; an empty cell always is one. ``quote``
-    is the sign around cells that hold a separator or a line break (doubled within them), null where none is; ``escape`` the
-    sign that takes its meaning from the next one (a backslash in Spark's files); ``comment`` begins lines that are no rows;
-    ``separator`` may have several signs. ``strip`` removes white space around cells, ``trailing`` the given characters from
-    the end of a row (``>50K.`` in Adult's test file; the separator itself where rows end with one).
-    """
-
-    format: Literal["csv", "parquet", "tfrecord"] = "csv"
-    header: bool = True
-    column_names: Optional[tuple[str, ...]] = None
-    skip_rows: int = Field(default=0, ge=0)
-    separator: str = Field(default=",", min_length=1)
-    quote: Optional[str] = Field(default='"', min_length=1, max_length=1)
-    escape: Optional[str] = Field(default=None, min_length=1, max_length=1)
-    comment: Optional[str] = Field(default=None, min_length=1)
-    encoding: str = "utf-8"
-    strip: bool = False
-    missing: tuple[str, ...] = ()
-    trailing: str = ""
+    format: Literal["csv", "parquet", "tfrecord"] = Field(
+        "csv", description="format of the files; all keys but this one and `missing` are for CSV"
+    )
+    header: bool = Field(True, description="whether the first row, after skipped ones, holds the names of columns")
+    column_names: Optional[tuple[str, ...]] = Field(
+        None,
+        description="names of the columns in the order of the file, in place of the header's; needed where there is "
+        "no header, absent = the header's",
+    )
+    skip_rows: int = Field(default=0, ge=0, description="lines before the header or the first row that are passed over")
+    separator: str = Field(
+        default=",", min_length=1, description="what stands between cells; may have several characters, such as '::'"
+    )
+    quote: Optional[str] = Field(
+        default='"',
+        min_length=1,
+        max_length=1,
+        description="character around cells that hold a separator or a line break, doubled within them; null = none",
+    )
+    escape: Optional[str] = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="character that takes its meaning from the next one, such as the backslash in Spark's files; "
+        "absent = none",
+    )
+    comment: Optional[str] = Field(
+        default=None, min_length=1, description="what lines that are no rows begin with; absent = none"
+    )
+    encoding: str = Field("utf-8", description="text encoding by its Python name, such as latin-1")
+    strip: bool = Field(False, description="whether white space around cells is removed")
+    missing: tuple[str, ...] = Field(
+        (),
+        description="values that stand for a missing one, numbers compared as numbers; an empty cell always is missing",
+    )
+    trailing: str = Field(
+        "",
+        description="characters removed from the end of every row, such as the full stop in Adult's test file, or the "
+        "separator where rows end with one",
+    )
 
     @model_validator(mode="after")
     def _signs(self) -> ReadSettings:
@@ -67,12 +88,14 @@ class ReadSettings(Settings):
 
 
 class HashSplit(Settings):
-    """Splits by a hash of ``columns`` (all where absent): rows with equal values always fall into one split."""
+    """Splits by a hash of columns."""
 
-    by: Literal["hash"]
-    columns: Optional[tuple[str, ...]] = None
-    fractions: dict[Split, float]
-    salt: str = ""
+    by: Literal["hash"] = Field(description="by a hash, so that rows with equal values always fall into one split")
+    columns: Optional[tuple[str, ...]] = Field(
+        None, description="columns that are hashed, such as the user's id; all columns that the run uses where absent"
+    )
+    fractions: dict[Split, float] = Field(description="share of the rows by split; positive, with sum 1")
+    salt: str = Field("", description="any text; another one gives another division of the same rows")
 
     @model_validator(mode="after")
     def _sum(self) -> HashSplit:
@@ -82,21 +105,30 @@ class HashSplit(Settings):
 
 
 class TimeSplit(Settings):
-    """Splits by a column that orders rows in time: train < ``validation_from`` <= validation < ``test_from`` <= test.
+    """Splits by time: train < ``validation_from`` <= validation < ``test_from`` <= test."""
 
-    With bounds that are numbers, the column's values are compared as numbers. With bounds that are texts, both sides are
-    read as times: ISO 8601, or ``format`` (as in Python's strptime), or, where ``unit`` is given, numbers of that unit since
-    1970 in UTC. Where one side states an offset from UTC and the other does not, ``zone`` (such as Europe/Berlin) says where
-    the clock of the other stood.
-    """
-
-    by: Literal["time"]
-    column: str
-    validation_from: Union[int, float, str]
-    test_from: Union[int, float, str]
-    format: Optional[str] = None
-    unit: Optional[Literal["s", "ms", "us", "ns"]] = None
-    zone: Optional[str] = None
+    by: Literal["time"] = Field(description="by a column that orders rows in time: train before validation before test")
+    column: str = Field(description="column that holds the time")
+    validation_from: Union[int, float, str] = Field(
+        description="first value of the validation split; rows below it are train. A number is compared as a number, "
+        "or with `unit` as a time since 1970; a text is read as a time, or as the number that it holds"
+    )
+    test_from: Union[int, float, str] = Field(
+        description="first value of the test split, above and of the same kind as `validation_from`"
+    )
+    format: Optional[str] = Field(
+        None, description="how times in texts are written, as in Python's strptime; absent = ISO 8601"
+    )
+    unit: Optional[Literal["s", "ms", "us", "ns"]] = Field(
+        None,
+        description="unit of a column that counts from 1970 in UTC; absent = the column holds times, or numbers that "
+        "are compared as such",
+    )
+    zone: Optional[str] = Field(
+        None,
+        description="time zone, such as Europe/Berlin, of the side that states no offset from UTC where the other one "
+        "does; absent = both do or neither does",
+    )
 
     @model_validator(mode="after")
     def _order(self) -> TimeSplit:
@@ -125,35 +157,49 @@ class TimeSplit(Settings):
 
 
 class SourceSettings(Settings):
-    """Files (globs) that are read alike and split alike; ``split`` names one split or says how rows are divided."""
+    """Files that are read alike and split alike."""
 
-    files: tuple[str, ...] = Field(min_length=1)
-    read: ReadSettings = ReadSettings()
-    split: Union[Split, Annotated[Union[HashSplit, TimeSplit], Field(discriminator="by")]]
+    files: tuple[str, ...] = Field(
+        min_length=1, description="paths or globs of files that are read and split alike, relative to `log.root`"
+    )
+    read: ReadSettings = Field(ReadSettings(), description="how the files are read")
+    split: Union[Split, Annotated[Union[HashSplit, TimeSplit], Field(discriminator="by")]] = Field(
+        description="the split that all rows go to, or how rows are divided"
+    )
 
 
 class SideTableSettings(Settings):
-    """A table (users, items) whose columns are joined to each log row: log column ``key`` = table column ``table_key``.
+    """A table whose columns are joined to each log row; each worker holds it in memory."""
 
-    It is held in memory by each worker. ``columns`` are taken (those that the run uses, where absent). A log row without
-    a match gets missing values, unless ``required``.
-    """
-
-    name: str
-    files: tuple[str, ...] = Field(min_length=1)
-    read: ReadSettings = ReadSettings()
-    key: str
-    table_key: Optional[str] = None
-    columns: Optional[tuple[str, ...]] = None
-    required: bool = False
+    name: str = Field(description="name of the table in messages")
+    files: tuple[str, ...] = Field(
+        min_length=1, description="paths or globs of the table's files, relative to `log.root`"
+    )
+    read: ReadSettings = Field(ReadSettings(), description="how the files are read")
+    key: str = Field(description="column of the log that names a row of the table")
+    table_key: Optional[str] = Field(
+        None,
+        description="column of the table that holds the same key, each value once; the same name as in the log where "
+        "absent",
+    )
+    columns: Optional[tuple[str, ...]] = Field(
+        None, description="columns to join; those that the run uses where absent"
+    )
+    required: bool = Field(
+        False, description="whether a log row without a match is an error; otherwise it gets missing values"
+    )
 
 
 class LogSettings(Settings):
-    """The log as the YAML's ``log:`` block gives it. Paths are relative to ``root``."""
+    """The log as the YAML's ``log:`` block gives it."""
 
-    root: str = "."
-    sources: tuple[SourceSettings, ...] = Field(min_length=1)
-    side_tables: tuple[SideTableSettings, ...] = ()
+    root: str = Field(".", description="folder that paths of the log are relative to; itself relative to the YAML file")
+    sources: tuple[SourceSettings, ...] = Field(
+        min_length=1, description="files of the log, by how they are read and split"
+    )
+    side_tables: tuple[SideTableSettings, ...] = Field(
+        (), description="tables, such as users and items, whose columns are joined to each log row"
+    )
     drop_missing: tuple[str, ...] = Field((), description="rows without a value in one of these columns are dropped")
     max_rows: dict[Split, Annotated[int, Field(ge=1)]] = Field(
         {}, description="cap on a split's rows: a sample by hash of the row, reported with its count"
@@ -161,14 +207,15 @@ class LogSettings(Settings):
 
 
 class InteractionLogGenSettings(Settings):
-    """All that InteractionLogGen depends on.
+    """All that InteractionLogGen depends on; ``models/formats/cuts.py`` tells of the cuts."""
 
-    ``columns`` are written, in the given kind, and no others. ``cuts`` are the numbers that rules and buckets compare a
-    column's values with (``models/formats/cuts.py``): examples hold 32-bit floats, which are rounded so that no comparison
-    changes. Columns of ``log1p`` hold numbers above −1, the only ones that log(1 + x) is a number of.
-    """
-
-    log: LogSettings
-    columns: dict[str, ColumnKind]
-    cuts: dict[str, tuple[Union[int, float], ...]] = {}
-    log1p: tuple[str, ...] = ()
+    log: LogSettings = Field(description="where the log is, and how it is read, joined and split")
+    columns: dict[str, ColumnKind] = Field(description="columns that are written, each with its kind, and no others")
+    cuts: dict[str, tuple[Union[int, float], ...]] = Field(
+        {},
+        description="numbers that rules and buckets compare a column's values with, so that rounding to 32-bit floats "
+        "changes no comparison",
+    )
+    log1p: tuple[str, ...] = Field(
+        (), description="columns of which the logarithm of 1 + x is taken, whose values must be above −1"
+    )

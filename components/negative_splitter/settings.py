@@ -17,35 +17,57 @@ Value = Union[bool, int, float, str]
 
 
 class TaskLabelSettings(Settings):
-    """A task: the column it is read from and the rule that makes a row positive.
+    """A task: the column it is read from, and the rules that make a row positive or negative."""
 
-    ``positive`` is an operator and a literal: ``> 0``, ``>= 4``, ``== 1``, ``== ">50K"``, ``!= "none"``, or ``in [1, 2]``.
-    ``negative`` is a rule of the same form; where it is given, a value that matches neither rule is an error; where it is
-    absent every other value is negative. A missing value (and one of ``missing``) leaves the label unknown.
-    """
-
-    name: str = Field(min_length=1)
-    column: str
-    positive: str
-    negative: Optional[str] = None
-    missing: tuple[Value, ...] = ()
+    name: str = Field(min_length=1, description="name of the task in settings, metrics and reports")
+    column: str = Field(description="column that the label is read from")
+    positive: str = Field(
+        description="rule that makes a row positive, an operator and a literal: `> 0`, `>= 4`, `== 1`, "
+        '`== ">50K"`, `!= "none"`, `in [1, 2]`'
+    )
+    negative: Optional[str] = Field(
+        None,
+        description="rule that makes a row negative, in the same form, after which a value that matches neither rule "
+        "is an error; absent = every other value is negative",
+    )
+    missing: tuple[Value, ...] = Field(
+        (),
+        description="values that leave the label unknown, beside missing ones; such rows count in no loss and metric "
+        "of the task",
+    )
 
 
 class GroupSettings(Settings):
-    """A group key: values of a column (``values`` maps them to names), bands of a number, or a crossing of other keys.
+    """A group key: values of a column, bands of a number, or a crossing of other keys.
 
-    ``buckets`` [18, 30] cuts into below 18, 18 to below 30, 30 and above, named by ``labels`` (one more than cuts). A
-    value that ``values`` does not list is an error, unless ``other`` names what becomes of it. Missing values become
-    "unknown", which is no group: such rows train the tasks and count in no gap.
+    Missing values become "unknown", which is no group: such rows train the tasks and count in no gap.
     """
 
-    name: str = Field(min_length=1)
-    column: Optional[str] = None
-    values: Optional[dict[str, str]] = None
-    other: Optional[str] = None
-    buckets: Optional[tuple[Union[int, float], ...]] = None
-    labels: Optional[tuple[str, ...]] = None
-    cross: Optional[tuple[str, ...]] = None
+    name: str = Field(min_length=1, description="name of the group key in settings, metrics and reports")
+    column: Optional[str] = Field(
+        None, description="column that the groups are read from; absent where `cross` is given"
+    )
+    values: Optional[dict[str, str]] = Field(
+        None,
+        description="value of the column → name of its group, where other values are errors unless `other` names "
+        "their group; absent = each value is a group, or `buckets` makes them",
+    )
+    other: Optional[str] = Field(
+        None, description="name of the group of all values that `values` does not list; absent = they are errors"
+    )
+    buckets: Optional[tuple[Union[int, float], ...]] = Field(
+        None,
+        description="ascending cuts of a number: [18, 30] makes the groups below 18, 18 to below 30, and 30 and "
+        "above; absent = groups are values",
+    )
+    labels: Optional[tuple[str, ...]] = Field(
+        None, description="names of the groups that `buckets` makes, one more than cuts; made of the cuts where absent"
+    )
+    cross: Optional[tuple[str, ...]] = Field(
+        None,
+        description="two or more group keys declared above, whose combinations are the groups; absent where `column` "
+        "is given",
+    )
 
     @field_validator("values")
     @classmethod
@@ -90,17 +112,16 @@ class GroupSettings(Settings):
 
 
 class NegativeSplitterSettings(Settings):
-    """All that NegativeSplitter depends on.
+    """All that NegativeSplitter depends on."""
 
-    ``rule`` says which negatives are specific to a task: those positive for every other task whose label is known
-    (the MTA-F paper), or for at least one. ``min_specific`` is the number of specific negatives in a group below which the
-    run warns.
-    """
-
-    tasks: tuple[TaskLabelSettings, ...] = Field(min_length=1)
-    groups: tuple[GroupSettings, ...] = Field(min_length=1)
-    rule: NegativeRule = "all_others_positive"
-    min_specific: int = Field(50, ge=1)
+    tasks: tuple[TaskLabelSettings, ...] = Field(min_length=1, description="tasks, with the rules that make labels")
+    groups: tuple[GroupSettings, ...] = Field(min_length=1, description="group keys, with the rules that make groups")
+    rule: NegativeRule = Field(
+        "all_others_positive",
+        description="which negatives are specific to a task: those positive for every other task whose label is known "
+        "(the MTA-F paper), or for at least one",
+    )
+    min_specific: int = Field(50, ge=1, description="specific negatives in a group below which the run warns")
 
     @model_validator(mode="after")
     def _names(self) -> NegativeSplitterSettings:

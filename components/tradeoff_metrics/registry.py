@@ -16,7 +16,7 @@ Example:
                 compute=lambda statistics, model: [
                     max((gap.estimate for gap in statistics.gaps("fpr", model)), key=lambda estimate: estimate.value)
                 ],
-                limit=Limit("widest_fpr_gap_max"),
+                limit=Limit("widest_fpr_gap_max", description="largest FPR gap of any task, as a difference of rates"),
             )
         )
 """
@@ -48,7 +48,7 @@ class Limit:
         lowest: The smallest limit; None allows negative ones of any size.
         highest: The largest limit; None where there is none.
         above: What every limit must exceed.
-        description: What the setting bounds, where its key does not say it.
+        description: What the setting bounds, in which unit; settings without it have none.
     """
 
     setting: str

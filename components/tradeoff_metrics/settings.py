@@ -10,33 +10,48 @@ from pydantic_core import InitErrorDetails
 from typing_extensions import Self
 
 from components.tradeoff_metrics.names import check_names
-from components.tradeoff_metrics.registry import bounded
+from components.tradeoff_metrics.registry import Metric, bounded
 from models.config.settings import PerTask, Settings
 from models.formats.listing import quoted
 
 
 class EvaluationSettings(Settings):
-    """What TFMA computes beside the trade-off metrics, and over which slices.
+    """What TFMA computes beside the trade-off metrics, and over which slices."""
 
-    ``fairness_thresholds`` are those of Fairness Indicators; a task's own number is added to them. ``min_count`` is the
-    number of known negatives (FPR), positives (TPR) or rows (error) below which a group enters no gap, no worst group and no
-    worst cell (AUC: negatives and positives each): a rate of a handful of rows is 0 or 1 by chance, and so is what a bound
-    makes of it.
-    Each of ``slices`` is a list of columns that are crossed, such as ``[group/gender, country]``. ``cluster`` is the column
-    whose equal values mark rows that are not independent, such as a user's id: intervals then come from resampling its
-    values and not rows; a row without a value is a cluster of its own. ``histogram_bins`` is how many steps the report's
-    threshold slider has at most, for each task and model; AUCs do not depend on it. ``batched`` sums arrays of rows where
-    TFMA walks them one by one; the figures are the same.
-    """
-
-    fairness_thresholds: tuple[float, ...] = Field((0.25, 0.5, 0.75), min_length=1)
-    slice_negative_kinds: bool = True
-    slices: tuple[tuple[str, ...], ...] = ()
-    min_count: int = Field(10, ge=1)
-    confidence: float = Field(0.95, gt=0, lt=1)
-    cluster: Optional[str] = None
-    histogram_bins: int = Field(1000, ge=1)
-    batched: bool = True
+    fairness_thresholds: tuple[float, ...] = Field(
+        (0.25, 0.5, 0.75),
+        min_length=1,
+        description="decision thresholds at which Fairness Indicators gives its rates, each in (0, 1); a task's own "
+        "threshold is added where it is a number",
+    )
+    slice_negative_kinds: bool = Field(
+        True, description="whether metrics are also given for each task's task-specific and shared negatives"
+    )
+    slices: tuple[tuple[str, ...], ...] = Field(
+        (), description="further slices, each a list of columns that are crossed, such as [group/gender, country]"
+    )
+    min_count: int = Field(
+        10,
+        ge=1,
+        description="known negatives (FPR), positives (TPR), both (AUC) or rows (error) below which a group enters no "
+        "gap, no worst group and no worst cell: a rate of a handful of rows is 0 or 1 by chance",
+    )
+    confidence: float = Field(0.95, gt=0, lt=1, description="level of the confidence intervals")
+    cluster: Optional[str] = Field(
+        None,
+        description="column whose equal values mark rows that are not independent, such as the user's id: intervals "
+        "then resample its values, and a row without one is a cluster of its own; absent = rows are independent",
+    )
+    histogram_bins: int = Field(
+        1000,
+        ge=1,
+        description="most steps of the report's threshold slider, for each task and model; AUCs do not depend on it",
+    )
+    batched: bool = Field(
+        True,
+        description="whether metrics are summed over arrays of rows, where TFMA walks them one by one; the figures "
+        "are the same",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> EvaluationSettings:
@@ -120,12 +135,20 @@ class _Bounds(Settings):
         return {key: limit for key, limit in limits.items() if limit is not None and limit != {}}
 
 
+def _described(row: Metric) -> Optional[str]:
+    """The bound in words, with what a mapping and an absent bound mean; None where the registry has no words for it."""
+    if row.limit is None or row.limit.description is None:
+        return None
+    given = "one number for all tasks or one for each named task; " if row.of_task else ""
+    return f"{row.limit.description}; {given}no bound where absent"
+
+
 def _with_fields(*, of_group: bool) -> type[_Bounds]:
     """Limits with a field for each bounded metric of the registry."""
     fields: dict[str, Any] = {}
     for key, row in bounded(of_group=of_group).items():
         assert row.limit is not None
-        field = Field(None, gt=row.limit.above, description=row.limit.description)
+        field = Field(None, gt=row.limit.above, description=_described(row))
         fields[key] = (Optional[PerTask] if row.of_task else Optional[float], field)
     return create_model("_Bounds", __base__=_Bounds, __module__=__name__, **fields)
 
@@ -141,11 +164,7 @@ else:
 
 
 class GateBounds(_BetweenGroups):
-    """Bounds on values between the groups of one key. A number holds for every task, a mapping for the tasks it names.
-
-    A *cell* is a group's negatives or its positives. ``worst_cell_error_max`` bounds the highest false positive or false
-    negative rate of any group, ``worst_cell_auc_min`` the lowest of its subgroup, BPSN and BNSP AUC.
-    """
+    """Bounds on values between the groups of one key."""
 
     of_group: ClassVar[tuple[bool, ...]] = (True,)
 
@@ -155,13 +174,7 @@ class GateBounds(_BetweenGroups):
 
 
 class OverallBounds(_OverAllRows):
-    """Bounds on values over all rows, against single-task learning.
-
-    ``delta_p_min`` is in percent, and higher is better: -2 allows errors that are 2 % above on average.
-    ``error_difference_max`` bounds error(model) − error(single-task), a number for every task or a mapping; 0 allows no task
-    to be worse. ``negative_transfer_count_max`` bounds how many tasks may be surely worse; on intervals, how many tasks may
-    possibly be.
-    """
+    """Bounds on values over all rows, against single-task learning."""
 
     of_group: ClassVar[tuple[bool, ...]] = (False,)
 
@@ -173,15 +186,21 @@ class OverallBounds(_OverAllRows):
 class GateSettings(OverallBounds, GateBounds):
     """When a model may be pushed: all bounds hold, on the overall slice of the test split.
 
-    The bounds between groups are those of the primary group key; ``per_group`` bounds others by name. ``on: value`` compares
-    values, ``on: interval`` the interval's unfavourable end, the upper one of a maximum and the lower one of a minimum (row
-    counts have none). One bound is needed: without any, nothing would ever be blessed.
+    One bound is needed: without any, nothing would ever be blessed.
     """
 
     of_group: ClassVar[tuple[bool, ...]] = (False, True)
 
-    on: Literal["value", "interval"] = "value"
-    per_group: dict[str, GateBounds] = {}
+    on: Literal["value", "interval"] = Field(
+        "value",
+        description="what a bound is compared with: the metric's value, or its interval's unfavourable end, the upper "
+        "one of a maximum and the lower one of a minimum; counts of rows have no interval",
+    )
+    per_group: dict[str, GateBounds] = Field(
+        {},
+        description="bounds between the groups of other group keys, by key; the bounds outside it are for the primary "
+        "group key",
+    )
 
     @model_validator(mode="after")
     def _one_bound(self) -> GateSettings:

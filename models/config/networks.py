@@ -38,8 +38,10 @@ class NetworkSettings(Settings):
 
     shares: ClassVar[bool] = True
 
-    network: str = Field(description="name of the network")
-    embedding_units: int = Field(16, ge=1, description="width of a categorical feature's embedding, where it has none")
+    network: str = Field(description="architecture of the model, which decides what the tasks share")
+    embedding_units: int = Field(
+        16, ge=1, description="width of the embedding of a categorical feature that does not set its own"
+    )
     shared_units: tuple[int, ...] = Field((64,), description="widths of the dense layers of a bottom or an expert")
     tower_units: tuple[int, ...] = Field((32,), description="widths of the dense layers of each task's tower")
     cross_layers: int = Field(0, ge=0, le=100, description="tfrs Cross layers over the whole embedded input")
@@ -75,50 +77,63 @@ class NetworkSettings(Settings):
 
 
 class SingleTaskSettings(NetworkSettings):
-    """A network of its own for each task: nothing is shared."""
+    """Single-task learning."""
 
     shares: ClassVar[bool] = False
 
-    network: Literal["single_task"] = Field(description="name of the network")
+    network: Literal["single_task"] = Field(description="a network of its own for each task; nothing is shared")
 
 
 class SharedBottomSettings(NetworkSettings):
-    """Hard parameter sharing: one bottom, a tower for each task."""
+    """Shared bottom."""
 
-    network: Literal["shared_bottom"] = Field("shared_bottom", description="name of the network")
+    network: Literal["shared_bottom"] = Field(
+        "shared_bottom", description="hard parameter sharing: one bottom for all tasks, and a tower for each"
+    )
 
 
 class _ExpertSettings(NetworkSettings):
     """What networks of experts have in common."""
 
     experts: int = Field(4, ge=1, le=1000, description="experts that the tasks share, at each level")
-    gate_temperature: float = Field(1.0, gt=0, description="of the softmax gates over experts; above 1 flattens them")
+    gate_temperature: float = Field(
+        1.0,
+        gt=0,
+        description="temperature of the softmax by which a task weighs the experts; above 1 makes the weights more "
+        "equal",
+    )
 
 
 class MMoESettings(_ExpertSettings):
     """Multi-gate mixture of experts."""
 
-    network: Literal["mmoe"] = Field(description="name of the network")
+    network: Literal["mmoe"] = Field(description="each task mixes experts that all tasks share")
 
 
 class CgcSettings(_ExpertSettings):
-    """Customised gate control: shared experts and experts of each task's own, in one level."""
+    """Customised gate control."""
 
-    network: Literal["cgc"] = Field(description="name of the network")
-    task_experts: int = Field(2, ge=1, le=1000, description="experts that each task has beside, at each level")
+    network: Literal["cgc"] = Field(
+        description="each task mixes shared experts and experts of its own, in one level",
+    )
+    task_experts: int = Field(
+        2, ge=1, le=1000, description="experts of each task's own beside the shared ones, at each level"
+    )
 
 
 class PleSettings(CgcSettings):
-    """Progressive layered extraction: several levels of CGC."""
+    """Progressive layered extraction."""
 
-    network: Literal["ple"] = Field(description="name of the network")  # type: ignore[assignment]
+    network: Literal["ple"] = Field(
+        description="each task mixes shared experts and experts of its own, in several levels"
+    )  # type: ignore[assignment]
     levels: int = Field(2, ge=2, le=100, description="levels of experts; cgc is the network with one")
 
 
 class CrossStitchSettings(NetworkSettings):
-    """A column of layers for each task, mixed after every layer."""
+    """Cross-stitch networks."""
 
-    network: Literal["cross_stitch"] = Field(description="name of the network")
+    network: Literal["cross_stitch"] = Field(description="a column of layers for each task, mixed after every layer")
     stitch: float = Field(
         0.9,
         gt=0,
@@ -128,18 +143,22 @@ class CrossStitchSettings(NetworkSettings):
 
 
 class DsmtlSettings(NetworkSettings):
-    """A public encoder for all tasks and a private one for each, with a gate between them."""
+    """Private and public encoders, which tasks may come to share or not."""
 
-    network: Literal["dsmtl"] = Field(description="name of the network")
+    network: Literal["dsmtl"] = Field(
+        description="a public encoder for all tasks and a private one for each, with a gate between them"
+    )
     sharing: Literal["il", "jl", "al"] = Field(
         "il",
-        description="`il` trains each task alone first and shares where its train loss falls, `jl` trains everything at "
-        "once, `al` searches by task which layers are public and retrains the network that it finds",
+        description="`il` trains each task alone first and shares where its train loss falls, `jl` trains everything "
+        "at once, `al` searches by task which layers are public and retrains the network that it finds",
     )
     gate: Literal["softmax", "sigmoid", "gumbel"] = Field(
         "softmax", description="how a task weighs the public and its private encoder; `gumbel` picks one of them"
     )
-    gumbel_temperature: float = Field(0.1, gt=0, description="τ of the `gumbel` gate")
+    gumbel_temperature: float = Field(
+        0.1, gt=0, description="temperature τ of the `gumbel` gate; a lower one picks more sharply"
+    )
     search_epochs: Optional[int] = Field(
         None,
         ge=1,

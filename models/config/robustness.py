@@ -31,17 +31,17 @@ class RobustnessMethod(Settings):
 
 
 class NoRobustness(RobustnessMethod):
-    """Empirical risk minimisation: the mean loss over all rows."""
+    """No method."""
 
-    method: Literal["none"] = "none"
+    method: Literal["none"] = Field("none", description="empirical risk minimisation, the mean loss over all rows")
 
 
 class RegularisedMTL(RobustnessMethod):
-    """L_end + α L_aux + β mean|h|: reconstruction of corrupted inputs beside the tasks, and an L1 penalty on h.
+    """Regularised multi-task learning, L_end + α L_aux + β mean|h|.
 
     L_aux is the loss of predicting the corrupted cells of the input from the shared representation h of the corrupted
     input; see ``models.robustness.reconstruction``. The paper finds that each part alone gains little, so both are on by
-    default; a weight of 0 switches its part off.
+    default.
 
     Reference: Kulkarni et al., "Multitask Learning Can Improve Worst-Group Outcomes", TMLR 2024, arXiv 2312.03151. Their
     α is one of e⁻¹, 1 and e, their β e⁻¹.
@@ -50,15 +50,24 @@ class RegularisedMTL(RobustnessMethod):
     needs_shared: ClassVar[bool] = True
     against_stages: ClassVar[str] = "regularises what tasks share, which is not there in all stages"
 
-    method: Literal["regularised"]
-    reconstruction: float = Field(1.0, ge=0, description="α; good first guesses are 1/e, 1 and e")
-    l1: float = Field(math.exp(-1), ge=0, description="β")
+    method: Literal["regularised"] = Field(
+        description="reconstructs corrupted inputs from the shared representation, and keeps that sparse by an L1 "
+        "penalty"
+    )
+    reconstruction: float = Field(
+        1.0, ge=0, description="weight α of the reconstruction loss, 0 = off; good first guesses are 1/e, 1 and e"
+    )
+    l1: float = Field(
+        math.exp(-1), ge=0, description="weight β of the mean absolute value of the shared representation, 0 = off"
+    )
     corruption: Literal["mask", "swap"] = Field(
         "mask",
-        description="`mask`: a corrupted cell says nothing (a number becomes 0, a category the out-of-vocabulary one, a "
-        "list of categories empty); `swap`: it holds the value of another row of the batch",
+        description="`mask`: a corrupted cell says nothing (a number becomes 0, a category the out-of-vocabulary one, "
+        "a list of categories empty); `swap`: it holds the value of another row of the batch",
     )
-    share: float = Field(0.15, gt=0, lt=1, description="of the cells, drawn anew for each row and step")
+    share: float = Field(
+        0.15, gt=0, lt=1, description="share of the input's cells that is corrupted, drawn anew for each row and step"
+    )
     max_classes: int = Field(
         1024,
         ge=2,
@@ -79,19 +88,29 @@ class RegularisedMTL(RobustnessMethod):
 
 
 class JTT(RobustnessMethod):
-    """Just Train Twice: train, then train afresh with the first model's errors weighing ``upweight``.
+    """Just Train Twice.
 
-    It needs no groups in training. The error set is taken at probability 0.5, as in the paper. Where positives are rare,
-    a first model predicts no row positive, the error set is the positives, and JTT is a class weight.
+    The error set is taken at probability 0.5, as in the paper. Where positives are rare, a first model predicts no row
+    positive, the error set is the positives, and JTT is a class weight.
 
     Reference: Liu et al., "Just Train Twice: Improving Group Robustness without Training Group Information", ICML 2021.
     """
 
     against_stages: ClassVar[str] = "has stages of its own"
 
-    method: Literal["jtt"]
-    first_epochs: int = Field(5, ge=1, description="of the first model; few, so that it has learned what is easy alone")
-    upweight: float = Field(6.0, ge=1, description="λ_up; 6 with 5 first epochs, 20 with 10")
+    method: Literal["jtt"] = Field(
+        description="trains a first model, then trains afresh with more weight on the rows that it got wrong; needs "
+        "no groups",
+    )
+    first_epochs: int = Field(
+        5, ge=1, description="epochs of the first model; few, so that it has learned only what is easy"
+    )
+    upweight: float = Field(
+        6.0,
+        ge=1,
+        description="weight λ_up of the first model's errors in the second training; 6 goes with 5 first epochs, 20 "
+        "with 10",
+    )
 
 
 class GroupDROSettings(RobustnessMethod):
@@ -100,8 +119,12 @@ class GroupDROSettings(RobustnessMethod):
     Reference: Sagawa et al., "Distributionally Robust Neural Networks for Group Shifts", ICLR 2020.
     """
 
-    method: Literal["group_dro"]
-    step: float = Field(0.1, gt=0, description="η; a larger one follows the worst cell faster")
+    method: Literal["group_dro"] = Field(
+        description="distributionally robust optimisation: cells of label and group with a high loss gain weight",
+    )
+    step: float = Field(
+        0.1, gt=0, description="step size η of the cells' weights; a larger one follows the worst cell faster"
+    )
     group: Optional[str] = Field(None, description="group key; the primary one where absent")
 
     @property

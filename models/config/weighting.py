@@ -52,79 +52,100 @@ class GradientWeighting(WeightingMethod):
 
 
 class FixedSettings(WeightingMethod):
-    """The weights that the tasks have in the settings (1 each where absent), divided by their sum."""
+    """Fixed weights."""
 
     takes_task_weights: ClassVar[bool] = True
     compares_tasks: ClassVar[bool] = False
 
-    method: Literal["fixed"] = "fixed"
+    method: Literal["fixed"] = Field(
+        "fixed", description="each task's own `weight`, 1 where absent, divided by their sum"
+    )
 
 
 class UniformSettings(WeightingMethod):
-    """1/T for each task."""
+    """Uniform weights, 1/T."""
 
     compares_tasks: ClassVar[bool] = False
 
-    method: Literal["uniform"]
+    method: Literal["uniform"] = Field(description="the same weight for every task")
 
 
 class UncertaintySettings(WeightingMethod):
-    """Weights by homoscedastic uncertainty: Kendall, Gal and Cipolla, CVPR 2018."""
+    """Uncertainty weighting: Kendall, Gal and Cipolla, CVPR 2018."""
 
-    method: Literal["uncertainty"]
+    method: Literal["uncertainty"] = Field(description="weights by homoscedastic uncertainty, learned with the network")
     learning_rate: float = Field(
-        0.025, gt=0, description="of the log variances; ours, since the paper leaves them to the network's optimiser"
+        0.025,
+        gt=0,
+        description="learning rate of the tasks' log variances; ours, since the paper leaves them to the network's "
+        "optimizer",
     )
 
 
 class DwaSettings(WeightingMethod):
-    """Dynamic weight average, by how fast each loss fell over the last two epochs: Liu, Johns and Davison, CVPR 2019."""
+    """DWA: Liu, Johns and Davison, CVPR 2019."""
 
-    method: Literal["dwa"]
-    temperature: float = Field(2.0, gt=0, description="higher = closer to equal; 2 in the paper")
+    method: Literal["dwa"] = Field(
+        description="dynamic weight average: more weight where the loss fell less over the last two epochs"
+    )
+    temperature: float = Field(
+        2.0,
+        gt=0,
+        description="temperature of the softmax over the tasks; a higher one makes the weights more equal, 2 in the "
+        "paper",
+    )
 
 
 class GradNormSettings(GradientWeighting):
-    """Equal training rates by equal gradient norms: Chen et al., ICML 2018."""
+    """GradNorm: Chen et al., ICML 2018."""
 
-    method: Literal["gradnorm"]
+    method: Literal["gradnorm"] = Field(description="equal training rates of the tasks by equal gradient norms")
     alpha: float = Field(1.5, ge=0, description="how strongly slower tasks are favoured; the paper's NYUv2 value")
-    learning_rate: float = Field(0.025, gt=0, description="of the weights, which sum to T here")
+    learning_rate: float = Field(
+        0.025, gt=0, description="learning rate of the tasks' weights, which sum to the number of tasks here"
+    )
 
 
 class MgdaSettings(GradientWeighting):
-    """The shortest vector in the convex hull of the tasks' gradients: Désidéri 2012; Sener and Koltun, NeurIPS 2018."""
+    """MGDA: Désidéri 2012; Sener and Koltun, NeurIPS 2018."""
 
-    method: Literal["mgda"]
+    method: Literal["mgda"] = Field(
+        description="the shortest vector in the convex hull of the tasks' gradients, along which no task gets worse"
+    )
 
 
 class ImtlSettings(GradientWeighting):
-    """IMTL-G, equal projections of the combined gradient on all tasks' directions: Liu et al., ICLR 2021."""
+    """IMTL-G: Liu et al., ICLR 2021."""
 
-    method: Literal["imtl"]
+    method: Literal["imtl"] = Field(description="a combined gradient that projects equally on every task's direction")
 
 
 class PcgradSettings(GradientWeighting):
-    """Conflicting gradients are projected on each other's normal planes: Yu et al., NeurIPS 2020."""
+    """PCGrad: Yu et al., NeurIPS 2020."""
 
     draws: ClassVar[bool] = True
 
-    method: Literal["pcgrad"]
+    method: Literal["pcgrad"] = Field(description="conflicting gradients are projected on each other's normal planes")
 
 
 class GroupDroSettings(WeightingMethod):
-    """The tasks as groups, the worst gaining weight: Sagawa et al., ICLR 2020."""
+    """GroupDRO over tasks: Sagawa et al., ICLR 2020."""
 
-    method: Literal["group_dro"]
-    step: float = Field(0.01, gt=0, description="η of w_t ← w_t exp(η L_t); that of the paper's code")
+    method: Literal["group_dro"] = Field(
+        description="distributionally robust optimisation with tasks as groups: the tasks with the highest loss gain "
+        "weight"
+    )
+    step: float = Field(0.01, gt=0, description="step size η of w_t ← w_t exp(η L_t); that of the paper's code")
 
 
 class ExcessRiskSettings(GradientWeighting):
-    """ExcessMTL, weights by estimated excess risks: He et al., ICML 2024, arXiv 2402.02009."""
+    """ExcessMTL: He et al., ICML 2024, arXiv 2402.02009."""
 
-    method: Literal["excess_risk"]
+    method: Literal["excess_risk"] = Field(
+        description="weights by estimated excess risks: by what each task can still gain, not by its loss"
+    )
     step: float = Field(
-        0.01, gt=0, description="η of w_t ← w_t exp(η E_t); the authors' argument default, 1 in their example"
+        0.01, gt=0, description="step size η of w_t ← w_t exp(η E_t); the authors' argument default, 1 in their example"
     )
     warmup_epochs: int = Field(
         0,
@@ -135,7 +156,8 @@ class ExcessRiskSettings(GradientWeighting):
         0.01,
         gt=0,
         lt=1,
-        description="least weight of a task, times 1/T, so that none is lost; null = none, as in the paper",
+        description="least weight of a task, as a share of equal weights 1/T, so that none is lost; null = none, as "
+        "in the paper",
     )
 
 

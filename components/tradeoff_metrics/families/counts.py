@@ -24,7 +24,7 @@ def _who(kind: Kind, bound: Bound, details: Details) -> Sentence:
     return [*subject, ("text", " in "), ("task", str(bound.name.task))]
 
 
-def _register(kind: Kind, description: Optional[str] = None) -> None:
+def _register(kind: Kind) -> None:
     rows = ROWS[kind]
     register(
         Metric(
@@ -36,7 +36,7 @@ def _register(kind: Kind, description: Optional[str] = None) -> None:
             compute=lambda statistics, _: statistics.smallest_count(kind),
             has_interval=False,
             summarised=False,
-            limit=Limit(f"min_{rows}", description=description),
+            limit=Limit(f"min_{rows}", description=f"least number of known {rows} of a task in its smallest group"),
             subject=f"the number of known {rows} of task `{{task}}` in the smallest group of `{{group}}`",
             evidence=lambda bound, details: f": `{_smallest(kind, bound, details)}`",
             who=lambda bound, details: _who(kind, bound, details),
@@ -45,5 +45,5 @@ def _register(kind: Kind, description: Optional[str] = None) -> None:
     )
 
 
-_register("fpr", "known negatives of a task in its smallest group")
+_register("fpr")
 _register("tpr")

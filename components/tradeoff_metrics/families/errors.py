@@ -57,7 +57,12 @@ register(
         scope="task",
         better="lower",
         compute=lambda statistics, _: statistics.error_differences(),
-        limit=Limit("error_difference_max", lowest=None),
+        limit=Limit(
+            "error_difference_max",
+            lowest=None,
+            description="largest error of the model minus that of the single-task model, as a difference of rates; 0 "
+            "allows no task to be worse",
+        ),
         subject="the error of task `{task}` minus that of the single-task baseline",
         evidence=_evidence,
         who=lambda bound, _: [("task", str(bound.name.task))],

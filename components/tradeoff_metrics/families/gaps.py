@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from components.tradeoff_metrics.figures.statistics import Kind
     from components.tradeoff_metrics.judging.bounds import Bound
 
+_RATES = {"fpr": "false positive rate", "tpr": "true positive rate"}
 _HURT = {"fpr": "more false positives than", "tpr": "fewer of their positives found than"}
 
 
@@ -116,7 +117,7 @@ def _register(kind: Kind, card: Optional[str] = None) -> None:
             better="lower",
             compute=lambda statistics, model: [gap.estimate for gap in statistics.gaps(kind, model)],
             has_baseline=True,
-            limit=Limit(f"{key}_max"),
+            limit=Limit(f"{key}_max", description=f"largest difference of the groups' {_RATES[kind]}s, from 0 to 1"),
             subject=subject,
             evidence=lambda bound, details: _evidence(kind, (CANDIDATE,), bound, details),
             who=_who,
@@ -132,7 +133,9 @@ def _register(kind: Kind, card: Optional[str] = None) -> None:
             scope="group_task",
             better="lower",
             compute=lambda statistics, _: statistics.gap_ratios(kind)[0],
-            limit=Limit(f"{key}_ratio_max"),
+            limit=Limit(
+                f"{key}_ratio_max", description=f"largest {name} relative to the single-task model's; below 1 is fairer"
+            ),
             subject=f"{subject}, relative to the baseline's,",
             evidence=lambda bound, details: _evidence(kind, MODELS, bound, details),
             who=_who,

@@ -67,7 +67,12 @@ register(
         scope="group",
         better="lower",
         compute=lambda statistics, _: [statistics.gap_ratios("fpr")[1]],
-        limit=Limit("arfg_max", above=0),
+        limit=Limit(
+            "arfg_max",
+            above=0,
+            description="largest ARFG, the mean over tasks of the FPR gap relative to the single-task model's; below "
+            "1 is fairer",
+        ),
         subject="ARFG between the groups of `{group}`",
         evidence=_evidence("fpr_gap_ratio"),
         who=lambda bound, _: [
@@ -88,7 +93,12 @@ register(
         scope="overall",
         better="lower",
         compute=lambda statistics, _: [statistics.error_ratios()[1]],
-        limit=Limit("are_max", above=0),
+        limit=Limit(
+            "are_max",
+            above=0,
+            description="largest ARE, the mean over tasks of the error relative to the single-task model's; 1.05 "
+            "allows 5 % more errors",
+        ),
         subject="ARE",
         evidence=_evidence("error_ratio"),
         who=lambda *_: [("text", "Errors over all tasks (ARE)")],
@@ -105,7 +115,11 @@ register(
         scope="overall",
         better="higher",
         compute=lambda statistics, _: [delta_p(statistics.error_ratios()[1])],
-        limit=Limit("delta_p_min", lowest=None),
+        limit=Limit(
+            "delta_p_min",
+            lowest=None,
+            description="least Δp = −100 · (ARE − 1), in percent; -2 allows errors that are 2 % higher on average",
+        ),
         subject="Δp in percent (higher is better)",
         evidence=_evidence("error_ratio", _change),
         who=lambda *_: [("text", "Mean relative change of the error (Δp, higher is better)")],

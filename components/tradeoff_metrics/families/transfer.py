@@ -46,7 +46,11 @@ register(
         scope="overall",
         better="lower",
         compute=lambda statistics, _: [negative_transfer_count(statistics.error_differences())],
-        limit=Limit("negative_transfer_count_max"),
+        limit=Limit(
+            "negative_transfer_count_max",
+            description="most tasks that may be surely worse than single-task learning; with `on: interval`, possibly "
+            "worse",
+        ),
         subject="the number of tasks that are surely worse than the single-task baseline",
         evidence=_evidence,
         who=lambda *_: [("text", "Tasks that are surely worse than their single-task model")],

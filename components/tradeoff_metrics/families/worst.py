@@ -90,7 +90,8 @@ def _compute(key: str, statistics: TradeoffStatistics, model: int) -> list[Estim
     return [found.estimate for found in worst_of(statistics, key, model)]
 
 
-def _register(key: str, title: str, subject: str, *, is_auc: bool) -> None:
+def _register(key: str, title: str, subject: str, bound: str, *, is_auc: bool) -> None:
+    setting = f"{key}_min" if is_auc else f"{key}_max"
     register(
         Metric(
             key=key,
@@ -101,7 +102,7 @@ def _register(key: str, title: str, subject: str, *, is_auc: bool) -> None:
             better="higher" if is_auc else "lower",
             compute=lambda statistics, model: _compute(key, statistics, model),
             has_baseline=True,
-            limit=Limit(f"{key}_min", highest=1) if is_auc else Limit(f"{key}_max"),
+            limit=Limit(setting, highest=1 if is_auc else None, description=bound),
             subject=subject,
             evidence=lambda bound, details: _evidence(key, bound, details),
             who=lambda bound, details: _who(key, bound, details),
@@ -114,23 +115,27 @@ _register(
     "worst_group_error",
     "Error in the worst group",
     "the error of task `{task}` in the worst group of `{group}`",
+    "largest share of wrong predictions in any group, from 0 to 1",
     is_auc=False,
 )
 _register(
     "worst_group_auc",
     "AUC in the worst group",
     "the AUC of task `{task}` in the worst group of `{group}`",
+    "lowest AUC within any group, from 0 to 1",
     is_auc=True,
 )
 _register(
     "worst_cell_error",
     "Error in the worst cell of label and group",
     "the error of task `{task}` in the worst cell of label and group of `{group}`",
+    "highest false positive or false negative rate of any group, from 0 to 1",
     is_auc=False,
 )
 _register(
     "worst_cell_auc",
     "Lowest subgroup, BPSN or BNSP AUC",
     "the lowest subgroup, BPSN or BNSP AUC of task `{task}` over the groups of `{group}`",
+    "lowest subgroup, BPSN or BNSP AUC of any group, from 0 to 1",
     is_auc=True,
 )

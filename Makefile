@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 # Any Python 3 starts the set-up. Called from / so that a version file here cannot point a version manager elsewhere.
 ANY_PYTHON = $(shell cd / && command -v python3 || command -v python)
 
-.PHONY: run frontier kubeflow review runs compare test test-all bench schema lint lock environment clean
+.PHONY: run frontier kubeflow review runs compare test test-all bench schema reference lint lock environment clean
 
 run: environment
 	@$(PYTHON) -m pipeline.cli run "$(CONFIG)"
@@ -63,6 +63,10 @@ bench: environment
 # Drafts the TFDV schema of a new dataset beside its YAML file; one that is there is brought up to date and keeps its edits.
 schema: environment
 	@$(PYTHON) -m pipeline.cli schema "$(CONFIG)"
+
+# Writes docs/settings.md, every key of the YAML file, from the settings classes.
+reference: environment
+	@$(PYTHON) -m pipeline.settings.reference
 
 lint: environment
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy models components pipeline kubeflow

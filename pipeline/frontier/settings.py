@@ -22,14 +22,15 @@ def _named(value: Any) -> Any:
 
 
 class SampleSettings(Settings):
-    """A random sample of settings: λ log-uniform in ``range``, the rest uniform from the lists of the block.
+    """A random sample of settings. All modes train the same draws, so that none is lucky."""
 
-    All modes train the same draws, so that none is lucky.
-    """
-
-    trials: int = Field(ge=1)
-    range: tuple[float, float] = (0.01, 10.0)
-    seed: int = 1
+    trials: int = Field(ge=1, description="draws; each is trained once for every mode and seed")
+    range: tuple[float, float] = Field(
+        (0.01, 10.0),
+        description="lowest and highest λ, both above 0; it is drawn evenly by its logarithm between them, and what else "
+        "varies evenly from the block's lists",
+    )
+    seed: int = Field(1, description="fixes the draws; the trainings have `frontier.seeds`")
 
     @model_validator(mode="after")
     def _ordered(self) -> SampleSettings:
@@ -44,28 +45,55 @@ class SampleSettings(Settings):
 class ReferencePoint(Settings):
     """The point that hypervolumes are measured from; what lies beyond it counts for nothing."""
 
-    are: float = Field(1.1, gt=0)
-    arfg: float = Field(1.1, gt=0)
+    are: float = Field(1.1, gt=0, description="average relative error; 1 is that of the single-task baseline")
+    arfg: float = Field(1.1, gt=0, description="average relative fairness gap; 1 is that of the single-task baseline")
 
 
 class FrontierSettings(Settings):
-    """A grid of settings, or with ``sample`` a random sample. What is absent is as in the run's own blocks.
+    """A grid of settings, or a random sample of them. What is absent is as in the run's own blocks."""
 
-    ``strengths`` is a list, or one for each of ``losses``, whose scales differ. Every setting is trained once for each of
-    ``seeds``, and compared with the single-task baseline of the same seed. ``thresholds: evaluated`` takes decision
-    thresholds on the evaluated scores, as the MTA-F paper's code does, and not on validation.
-    """
-
-    modes: tuple[Mode, ...] = Field(("none", "vanilla", "mtaf"), min_length=1)
-    losses: Optional[tuple[LossName, ...]] = Field(None, min_length=1)
-    strengths: Union[Strengths, dict[LossName, Strengths]] = (0.1, 0.3, 1.0, 3.0)
-    sample: Optional[SampleSettings] = None
-    head_ratios: Optional[tuple[Annotated[float, Field(ge=0)], ...]] = Field(None, min_length=1)
-    networks: Optional[tuple[str, ...]] = Field(None, min_length=1)
-    weightings: Optional[tuple[Annotated[WeightingSettings, BeforeValidator(_named)], ...]] = Field(None, min_length=1)
-    seeds: tuple[int, ...] = Field((1, 2, 3), min_length=1)
-    thresholds: Literal["validation", "evaluated"] = "validation"
-    reference: ReferencePoint = ReferencePoint()
+    modes: tuple[Mode, ...] = Field(("none", "vanilla", "mtaf"), min_length=1, description="values of `fairness.mode`")
+    losses: Optional[tuple[LossName, ...]] = Field(
+        None,
+        min_length=1,
+        description="values of `fairness.loss`; absent: those that `strengths` names, else the run's own",
+    )
+    strengths: Union[Strengths, dict[LossName, Strengths]] = Field(
+        (0.1, 0.3, 1.0, 3.0),
+        description="values of λ, at least 0: one list, or one for each loss, since the scales of losses differ",
+    )
+    sample: Optional[SampleSettings] = Field(
+        None,
+        description="a random sample in place of the grid, which draws λ itself; absent: every combination is trained",
+    )
+    head_ratios: Optional[tuple[Annotated[float, Field(ge=0)], ...]] = Field(
+        None,
+        min_length=1,
+        description="values of `fairness.head_ratio`, at least 0, for `mtaf` and `mtaf_difference`; absent: the run's own",
+    )
+    networks: Optional[tuple[str, ...]] = Field(
+        None, min_length=1, description="values of `model.network`; absent: the run's own"
+    )
+    weightings: Optional[tuple[Annotated[WeightingSettings, BeforeValidator(_named)], ...]] = Field(
+        None,
+        min_length=1,
+        description="values of `training.weighting`, each a block or a method's name alone; absent: the run's own",
+    )
+    seeds: tuple[int, ...] = Field(
+        (1, 2, 3),
+        min_length=1,
+        description="seeds that every setting is trained with, no two alike; each training is compared with the single-task "
+        "baseline of its seed",
+    )
+    thresholds: Literal["validation", "evaluated"] = Field(
+        "validation",
+        description="what decision thresholds are taken on: the validation split, or the evaluated scores, as the MTA-F "
+        "paper's code does",
+    )
+    reference: ReferencePoint = Field(
+        ReferencePoint(),
+        description="the point that hypervolumes are measured from; what lies beyond it counts for nothing",
+    )
 
     @model_validator(mode="after")
     def _check(self) -> FrontierSettings:

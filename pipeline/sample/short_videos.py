@@ -50,15 +50,22 @@ _PERIOD = 14 * 86_400
 class SampleSettings(Settings):
     """Size, seed and planted strength of the sample."""
 
-    rows: int = Field(40_000, ge=100)
-    users: int = Field(4_000, ge=10)
-    items: int = Field(800, ge=10)
-    shards: int = Field(2, ge=1)
-    seed: int = 20_240_613
-    bias: dict[str, float] = Field({"click": 0.35, "long_view": 0.3, "like": 0.35}, description="per task, in 0..1")
-    missing: dict[str, float] = Field({"long_view": 0.03, "like": 0.05}, description="share of unknown labels")
+    rows: int = Field(40_000, ge=100, description="impressions of the log")
+    users: int = Field(4_000, ge=10, description="rows of the table of users")
+    items: int = Field(800, ge=10, description="rows of the table of videos")
+    shards: int = Field(2, ge=1, description="CSV files that the impressions are divided into")
+    seed: int = Field(20_240_613, description="fixes all draws: equal settings give the same tables")
+    bias: dict[str, float] = Field(
+        {"click": 0.35, "long_view": 0.3, "like": 0.35},
+        description="task → share of one gender's negatives that look like positives, from 0 to 1; 0, or no entry, plants "
+        "no unfairness",
+    )
+    missing: dict[str, float] = Field(
+        {"long_view": 0.03, "like": 0.05},
+        description="task → share of its labels that are unknown, from 0 to 1; no entry is 0",
+    )
     conflict: Optional[float] = Field(
-        None, gt=0, description="log odds of a task `dismiss` that conflicts with the others; absent = no such task"
+        None, gt=0, description="log odds of a task `dismiss` that conflicts with the others; absent: no such task"
     )
 
 

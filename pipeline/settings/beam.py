@@ -37,18 +37,32 @@ Bucket = Annotated[str, Field(pattern=_BUCKET)]
 class DataflowSettings(Settings):
     """Google Cloud Dataflow. Credentials come from where Google's own libraries look for them."""
 
-    project: str = Field(min_length=1)
-    region: str = Field(min_length=1)
-    temp_location: Bucket
-    staging_location: Optional[Bucket] = Field(None, description="`temp_location` where absent")
-    image: str = Field(min_length=1, description="worker image with this project's packages: kubeflow/Dockerfile's")
-    machine_type: Optional[str] = None
-    max_workers: Optional[int] = Field(None, ge=1, description="upper bound of Dataflow's own scaling")
-    disk_gb: Optional[int] = Field(None, ge=10)
-    service_account: Optional[str] = None
-    subnetwork: Optional[str] = None
-    public_ips: bool = True
-    labels: dict[str, str] = {}
+    project: str = Field(min_length=1, description="id of the Google Cloud project that runs and pays for the jobs")
+    region: str = Field(min_length=1, description="region of the workers, such as `europe-west4`")
+    temp_location: Bucket = Field(description="`gs://` folder for temporary files of the jobs")
+    staging_location: Optional[Bucket] = Field(
+        None, description="`gs://` folder for the files that workers start from; absent: that of temporary files"
+    )
+    image: str = Field(
+        min_length=1, description="container image of the workers, with this project's packages: kubeflow/Dockerfile's"
+    )
+    machine_type: Optional[str] = Field(
+        None, description="Compute Engine type of the workers, such as `n2-standard-4`; absent: Dataflow's choice"
+    )
+    max_workers: Optional[int] = Field(
+        None, ge=1, description="upper bound of Dataflow's own scaling; absent: Dataflow's limit"
+    )
+    disk_gb: Optional[int] = Field(
+        None, ge=10, description="size of each worker's disk in gigabytes; absent: Dataflow's choice"
+    )
+    service_account: Optional[str] = Field(
+        None, description="e-mail address of the account that workers act as; absent: Compute Engine's default account"
+    )
+    subnetwork: Optional[str] = Field(
+        None, description="Compute Engine subnetwork of the workers; absent: that of the default network"
+    )
+    public_ips: bool = Field(True, description="whether workers have addresses on the public internet")
+    labels: dict[str, str] = Field({}, description="key → value pairs that Google Cloud bills and filters the jobs by")
 
     def arguments(self) -> list[str]:
         """Beam's arguments."""
@@ -79,17 +93,23 @@ class PortableSettings(Settings):
     """A cluster behind a Beam job server, and where its workers get our packages from: exactly one of the two."""
 
     job_endpoint: Endpoint = Field(description="host:port of the Beam job server")
-    artifact_endpoint: Optional[Endpoint] = Field(None, description="where the job server's own cannot be reached")
-    image: Optional[str] = Field(None, min_length=1, description="workers are containers of this image")
+    artifact_endpoint: Optional[Endpoint] = Field(
+        None, description="host:port that takes the job's files; absent: the one that the job server names"
+    )
+    image: Optional[str] = Field(
+        None, min_length=1, description="container image of the workers; give this or `worker_pool`"
+    )
     worker_pool: Optional[Endpoint] = Field(
-        None, description="host:port of a pool that runs beside each worker: `python -m …worker_pool_main`"
+        None,
+        description="host:port of a pool that runs beside each worker (`python -m …worker_pool_main`); give this or "
+        "`image`",
     )
     workers_per_node: int = Field(1, ge=1, description="worker processes on each node")
     timeout_s: int = Field(
         60,
         ge=1,
-        description="to wait for the job server; longer than the job itself where it names jobs as they are prepared, as "
-        "Beam's own in Python does: Beam then breaks off the stream of states after it",
+        description="seconds to wait for the job server; longer than the job itself where it names jobs as they are "
+        "prepared, as Beam's own in Python does: Beam then breaks off the stream of states after it",
     )
 
     @model_validator(mode="after")
@@ -122,8 +142,12 @@ class PortableSettings(Settings):
 class FlinkSettings(PortableSettings):
     """Apache Flink behind Beam's Flink job server, which knows its master."""
 
-    parallelism: Optional[int] = Field(None, ge=1, description="the cluster's default where absent")
-    max_parallelism: Optional[int] = Field(None, ge=1)
+    parallelism: Optional[int] = Field(
+        None, ge=1, description="parallel copies of each operator; absent: the cluster's default"
+    )
+    max_parallelism: Optional[int] = Field(
+        None, ge=1, description="copies that an operator can be scaled up to later; absent: Flink's choice"
+    )
 
     @model_validator(mode="after")
     def _bounds(self) -> FlinkSettings:
@@ -149,17 +173,24 @@ class SparkSettings(PortableSettings):
 
 
 class BeamSettings(Settings):
-    """How Beam runs: on this machine (``direct``), or on a cluster, whose block then stands beside ``runner``.
+    """How Beam runs: on this machine, or on a cluster, whose block then stands beside ``runner``."""
 
-    On this machine small logs are worked on in process, and larger ones (``PROCESSES_FROM_BYTES``) by a process for each
-    core; ``workers`` settles it: 1 is in process, more is that many processes.
-    """
-
-    runner: Runner = "direct"
-    workers: Optional[int] = Field(None, ge=1, description="direct only")
-    dataflow: Optional[DataflowSettings] = None
-    flink: Optional[FlinkSettings] = None
-    spark: Optional[SparkSettings] = None
+    runner: Runner = Field(
+        "direct",
+        description="`direct` is this machine (on Kubeflow the component's pod); the others are clusters, and need the "
+        "block of their name",
+    )
+    workers: Optional[int] = Field(
+        None,
+        ge=1,
+        description="processes of `runner: direct`, where 1 is the component's own; absent: 1 for logs below 64 MiB, and "
+        "one for each core from there on",
+    )
+    dataflow: Optional[DataflowSettings] = Field(
+        None, description="Google Cloud Dataflow, with `runner: dataflow` alone"
+    )
+    flink: Optional[FlinkSettings] = Field(None, description="an Apache Flink cluster, with `runner: flink` alone")
+    spark: Optional[SparkSettings] = Field(None, description="an Apache Spark cluster, with `runner: spark` alone")
 
     @model_validator(mode="after")
     def _one_runner(self) -> BeamSettings:

@@ -50,16 +50,29 @@ class ConfigError(ValueError):
 
 
 class TaskSettings(TaskLabelSettings):
-    """A task whole: its label rule, its weight w_t in the loss, and its decision threshold."""
+    """A task whole: its label rule, and what the training and the decision need of it."""
 
-    weight: float = Field(1.0, gt=0)
-    threshold: Union[float, Literal["base_rate"]] = "base_rate"
+    weight: float = Field(
+        1.0,
+        gt=0,
+        description="w_t, how much the task counts in the training loss beside the other tasks; all are divided by their "
+        "sum, and only `training.weighting.method: fixed` reads them",
+    )
+    threshold: Union[float, Literal["base_rate"]] = Field(
+        "base_rate",
+        description="score above which a prediction is positive; `base_rate`: the score above which lies as large a share "
+        "of the validation split as the train split has positives",
+    )
 
 
 class NegativesSettings(Settings):
     """Which negatives are specific to a task, and from how many per group on they can carry a loss or a figure."""
 
-    rule: NegativeRule = "all_others_positive"
+    rule: NegativeRule = Field(
+        "all_others_positive",
+        description="which negatives of a task are specific to it: `all_others_positive`, those that are positive for every "
+        "other task whose label is known (the MTA-F paper's rule); `any_other_positive`, for at least one",
+    )
     min_specific: int = Field(
         50,
         ge=1,
@@ -69,41 +82,78 @@ class NegativesSettings(Settings):
 
 
 class PushSettings(Settings):
-    """Where a blessed model goes: ``directory/<version>``; ``runs/<dataset>/serving`` where absent."""
+    """Where a blessed model goes."""
 
-    directory: Optional[str] = None
+    directory: Optional[str] = Field(
+        None,
+        description="folder that gets a blessed model as a numbered version: an absolute path, one beside the YAML file, or "
+        "`gs://`; absent: `serving` of the dataset's run folder, and on Kubeflow `serving/<dataset>` below a `gs://` "
+        "pipeline root",
+    )
 
 
 class RunSettings(Settings):
     """All of one YAML file."""
 
     dataset: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=200, description="names the pipeline and its run folder"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        max_length=200,
+        description="name of the pipeline and of its folder under `runs/`: letters, digits, `_` and `-`; on Kubeflow "
+        "lower-case letters, digits and `-` alone",
     )
-    data_schema: str = Field("schema.pbtxt", description="the curated TFDV schema")
+    data_schema: str = Field(
+        "schema.pbtxt",
+        description="file of the curated TFDV schema, which the data has to fit; `make schema` drafts it",
+    )
     extensions: tuple[str, ...] = Field(
         (), description="modules of your own that register losses or networks; imported before the settings are checked"
     )
-    sample: Optional[SampleSettings] = Field(None, description="generate the shipped sample into log.root")
-    log: LogSettings
-    features: FeatureSettings
-    outcomes: tuple[str, ...] = Field((), description="columns known only after the impression: refused as inputs")
-    allow_outcome_inputs: tuple[str, ...] = ()
-    tasks: tuple[TaskSettings, ...] = Field(min_length=1)
-    groups: tuple[GroupSettings, ...] = Field(min_length=1)
-    negatives: NegativesSettings = NegativesSettings()
+    sample: Optional[SampleSettings] = Field(
+        None,
+        description="generates the shipped short-video log into `log.root` before the run; absent: no log is made",
+    )
+    log: LogSettings = Field(description="where the interaction log lies, and how it is read, joined and split")
+    features: FeatureSettings = Field(description="what the model is given of each row")
+    outcomes: tuple[str, ...] = Field(
+        (), description="columns that are known only after the impression, and are therefore refused as inputs"
+    )
+    allow_outcome_inputs: tuple[str, ...] = Field(
+        (), description="labels and columns of `outcomes` that may be inputs all the same"
+    )
+    tasks: tuple[TaskSettings, ...] = Field(min_length=1, description="what the model predicts, each from 0 to 1")
+    groups: tuple[GroupSettings, ...] = Field(
+        min_length=1,
+        description="group keys between whose groups error rates are compared; plain figures such as `arfg` mean the first, "
+        "or the one that `fairness.group` names",
+    )
+    negatives: NegativesSettings = Field(
+        NegativesSettings(), description="how shared and task-specific negatives are told apart"
+    )
     model: ModelSettings = Field(network_settings(), description="the network and its capacity")
-    fairness: FairnessSettings = FairnessSettings()
-    training: TrainingSettings = TrainingSettings()
-    evaluation: EvaluationSettings = EvaluationSettings()
-    gate: GateSettings
-    report: PageSettings = PageSettings()
-    model_card: ModelCardSettings = ModelCardSettings()
-    push: PushSettings = PushSettings()
-    tune: Optional[TuneSettings] = Field(None, description="search the candidate's settings before it is trained")
-    beam: BeamSettings = BeamSettings()
-    kubeflow: KubeflowSettings = KubeflowSettings()
-    frontier: FrontierSettings = FrontierSettings()
+    fairness: FairnessSettings = Field(FairnessSettings(), description="the fairness loss, and which layers it reaches")
+    training: TrainingSettings = Field(TrainingSettings(), description="how the networks are fitted")
+    evaluation: EvaluationSettings = Field(
+        EvaluationSettings(), description="what is measured on the test split, and over which slices"
+    )
+    gate: GateSettings = Field(
+        description="bounds that a model has to hold on the test split to be pushed; at least one"
+    )
+    report: PageSettings = Field(PageSettings(), description="how the report shows its figures")
+    model_card: ModelCardSettings = Field(
+        ModelCardSettings(), description="what the model card says beside the measured figures"
+    )
+    push: PushSettings = Field(PushSettings(), description="where a blessed model goes")
+    tune: Optional[TuneSettings] = Field(
+        None, description="searches settings of the candidate before it is trained; absent: no search"
+    )
+    beam: BeamSettings = Field(BeamSettings(), description="where Apache Beam runs, and how wide")
+    kubeflow: KubeflowSettings = Field(
+        KubeflowSettings(), description="where and how the pipeline runs on Kubeflow Pipelines or Vertex AI Pipelines"
+    )
+    frontier: FrontierSettings = Field(
+        FrontierSettings(),
+        description="which settings `make frontier` trains and compares; `make run` does not read it",
+    )
 
     @model_validator(mode="before")
     @classmethod

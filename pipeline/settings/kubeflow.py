@@ -17,34 +17,43 @@ _SECONDS = re.compile(r"^\d+s$")
 
 
 class AcceleratorSettings(Settings):
-    """GPUs of a pod: ``nvidia.com/gpu`` on open-source Kubeflow, a name such as ``NVIDIA_TESLA_T4`` on Vertex."""
+    """GPUs of a pod."""
 
-    type: str = "nvidia.com/gpu"
-    count: int = Field(1, ge=1)
+    type: str = Field(
+        "nvidia.com/gpu",
+        description="the Kubernetes resource on open-source Kubeflow, the GPU's model on Vertex, such as `NVIDIA_TESLA_T4`",
+    )
+    count: int = Field(1, ge=1, description="GPUs of each pod")
 
 
 class RetrySettings(Settings):
-    """How often a failed pod is started again, and after how long (``60s``, times ``backoff_factor`` each time)."""
+    """How often a failed pod is started again, and after how long."""
 
-    count: int = Field(0, ge=0)
-    backoff: str = Field("30s", pattern=_SECONDS.pattern)
-    backoff_factor: float = Field(2.0, ge=1)
-    backoff_max: str = Field("3600s", pattern=_SECONDS.pattern)
+    count: int = Field(0, ge=0, description="how often at most a failed pod is started again")
+    backoff: str = Field(
+        "30s", pattern=_SECONDS.pattern, description="whole seconds before the first new start, such as `60s`"
+    )
+    backoff_factor: float = Field(2.0, ge=1, description="by what the wait is multiplied at each further start")
+    backoff_max: str = Field(
+        "3600s", pattern=_SECONDS.pattern, description="longest wait in whole seconds, such as `600s`"
+    )
 
 
 class VolumeSettings(Settings):
     """An existing volume claim, mounted."""
 
-    claim: str = Field(min_length=1)
-    mount_path: str = Field(pattern=r"^/.")
+    claim: str = Field(min_length=1, description="name of the persistent volume claim in the namespace of the runs")
+    mount_path: str = Field(pattern=r"^/.", description="absolute folder of the pod at which the volume appears")
 
 
 class SecretSettings(Settings):
-    """An existing secret: keys as environment variables (``env: {key: VARIABLE}``), or all of it as files."""
+    """An existing secret: keys as environment variables, all of it as files, or both."""
 
-    name: str = Field(min_length=1)
-    env: dict[str, str] = {}
-    mount_path: Optional[str] = Field(None, pattern=r"^/.")
+    name: str = Field(min_length=1, description="the Kubernetes secret, in the namespace of the runs")
+    env: dict[str, str] = Field({}, description="key of the secret → environment variable that holds its value")
+    mount_path: Optional[str] = Field(
+        None, pattern=r"^/.", description="absolute folder of the pod with a file for each key; absent: no files"
+    )
 
     @model_validator(mode="after")
     def _used(self) -> SecretSettings:
@@ -56,11 +65,17 @@ class SecretSettings(Settings):
 class TolerationSettings(Settings):
     """A taint that the pods bear, as Kubernetes has it."""
 
-    key: Optional[str] = None
-    operator: Literal["Equal", "Exists"] = "Equal"
-    value: Optional[str] = None
-    effect: Optional[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]] = None
-    seconds: Optional[int] = Field(None, ge=0)
+    key: Optional[str] = Field(None, description="the taint's key; absent, with `Exists` alone: every key")
+    operator: Literal["Equal", "Exists"] = Field(
+        "Equal", description="whether the taint's value has to be equal, or its key to be there"
+    )
+    value: Optional[str] = Field(None, description="the taint's value; needed with `Equal`, absent with `Exists`")
+    effect: Optional[Literal["NoSchedule", "PreferNoSchedule", "NoExecute"]] = Field(
+        None, description="the taint's effect; absent: every effect"
+    )
+    seconds: Optional[int] = Field(
+        None, ge=0, description="how long a pod stays after a `NoExecute` taint appears; absent: for good"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> TolerationSettings:
@@ -74,18 +89,36 @@ class TolerationSettings(Settings):
 class PodSettings(Settings):
     """What the pods of one node get. An absent key is taken from ``kubeflow.defaults``; of lists and maps both count."""
 
-    image: Optional[str] = Field(None, min_length=1)
-    cpu: Optional[float] = Field(None, gt=0, description="limit, in cores")
-    memory: Optional[str] = Field(None, description="limit, such as 8Gi or 500M")
-    accelerator: Optional[AcceleratorSettings] = None
-    node_selector: dict[str, str] = {}
-    tolerations: tuple[TolerationSettings, ...] = ()
-    volumes: tuple[VolumeSettings, ...] = ()
-    secrets: tuple[SecretSettings, ...] = ()
-    env: dict[str, str] = {}
-    retries: Optional[RetrySettings] = None
-    cache: Optional[bool] = Field(None, description="whether Kubeflow may take the outputs of an equal earlier task")
-    beam: Optional[tuple[str, ...]] = Field(None, description="Beam's arguments, in place of those of `beam`")
+    image: Optional[str] = Field(None, min_length=1, description="container image; absent: the pipeline's")
+    cpu: Optional[float] = Field(None, gt=0, description="limit in cores; absent: the cluster's default")
+    memory: Optional[str] = Field(
+        None,
+        description="limit: a number with K, M, G, T, Ki, Mi or Gi, such as `8Gi` or `500M`; absent: the cluster's default",
+    )
+    accelerator: Optional[AcceleratorSettings] = Field(
+        None, description="GPUs, for `Candidate`, `Baseline` and `Tuner` alone and never a default; absent: none"
+    )
+    node_selector: dict[str, str] = Field(
+        {}, description="labels that a machine has to have to run the pod; open-source Kubeflow alone"
+    )
+    tolerations: tuple[TolerationSettings, ...] = Field(
+        (), description="taints of machines that may run the pod all the same; open-source Kubeflow alone"
+    )
+    volumes: tuple[VolumeSettings, ...] = Field(
+        (), description="existing volume claims to mount; open-source Kubeflow alone"
+    )
+    secrets: tuple[SecretSettings, ...] = Field(
+        (), description="existing secrets as environment variables or files; open-source Kubeflow alone"
+    )
+    env: dict[str, str] = Field({}, description="environment variables of the pod, name → value")
+    retries: Optional[RetrySettings] = Field(None, description="how a failed pod is started again; absent: it is not")
+    cache: Optional[bool] = Field(
+        None,
+        description="whether Kubeflow may take the outputs of an equal earlier task; absent: yes, but not for `ModelPusher`",
+    )
+    beam: Optional[tuple[str, ...]] = Field(
+        None, description="Beam's command-line arguments; absent: those that the `beam` block of the file stands for"
+    )
 
     @field_validator("memory")
     @classmethod
@@ -118,19 +151,37 @@ class PodSettings(Settings):
 
 
 class KubeflowSettings(Settings):
-    """Where and how the pipeline runs on Kubeflow. ``IMAGE``, ``PIPELINE_ROOT`` and ``TARGET`` of `make` come first."""
+    """Where and how the pipeline runs on Kubeflow."""
 
-    image: Optional[str] = Field(None, min_length=1)
-    pipeline_root: Optional[str] = Field(None, min_length=1)
+    image: Optional[str] = Field(
+        None,
+        min_length=1,
+        description="container image of every pod, which kubeflow/Dockerfile builds; `IMAGE` of `make kubeflow` comes "
+        "first, and one of the two is needed",
+    )
+    pipeline_root: Optional[str] = Field(
+        None,
+        min_length=1,
+        description="folder for artifacts in a bucket: `gs://`, on open-source Kubeflow also `s3://` or `minio://`; "
+        "`PIPELINE_ROOT` of `make kubeflow` comes first, and one of the two is needed",
+    )
     artifacts: Literal["local", "remote"] = Field(
         "local",
-        description="kfp only. local: executors work on the copies that Kubeflow's launcher downloads and uploads; "
-        "remote: on the URIs themselves, which a distributed Beam runner needs",
+        description="what executors work on: `local`, the copies that Kubeflow's launcher downloads and uploads; `remote`, "
+        "the URIs themselves, which a distributed Beam runner needs and Vertex always does",
     )
-    checkpoints: Optional[str] = Field(None, description="folder that TensorFlow can write: gs:// or on a volume")
-    check_root: bool = Field(True, description="write a probe object to the pipeline root before compiling")
-    defaults: PodSettings = PodSettings()
-    components: dict[str, PodSettings] = {}
+    checkpoints: Optional[str] = Field(
+        None,
+        description="folder for training checkpoints, `gs://` or on a volume; absent: `checkpoints/<dataset>` below a "
+        "`gs://` pipeline root, and none with other roots, so that an interrupted training starts anew",
+    )
+    check_root: bool = Field(
+        True, description="whether an empty object is written to a `gs://` pipeline root and removed before compiling"
+    )
+    defaults: PodSettings = Field(PodSettings(), description="what the pods of every node get")
+    components: dict[str, PodSettings] = Field(
+        {}, description="node, such as `Candidate` → what its pods get beside or in place of the defaults"
+    )
 
     @model_validator(mode="after")
     def _accelerators(self) -> KubeflowSettings:

@@ -13,8 +13,8 @@ from models.config.settings import Settings, TrainerSettings
 class RangeSettings(Settings):
     """Numbers between two ends, drawn evenly by their logarithm."""
 
-    low: float = Field(gt=0)
-    high: float = Field(gt=0)
+    low: float = Field(gt=0, description="smallest value")
+    high: float = Field(gt=0, description="largest value, above the smallest")
 
     @model_validator(mode="after")
     def _ordered(self) -> RangeSettings:
@@ -24,23 +24,41 @@ class RangeSettings(Settings):
 
 
 class TuneSettings(Settings):
-    """A random search: lowest ARE among the trials whose ARFG is at most ``arfg_max``, both on validation.
+    """A random search for the lowest ARE, on validation. Of what is absent, the run's own value stays."""
 
-    Of what is absent, the run's own value stays.
-    """
-
-    trials: int = Field(20, ge=1)
-    arfg_max: float = Field(gt=0, description="ARFG on validation that a trial may have at most")
-    workers: Optional[int] = Field(None, ge=1, description="trials at a time; as many as there are cores where absent")
-    seed: int = Field(1, ge=0)
-    strength: Optional[RangeSettings] = Field(None, description="λ, one for all tasks")
-    head_ratio: Optional[RangeSettings] = Field(None, description="r, one for all tasks")
-    mode: tuple[ActiveMode, ...] = ()
-    loss: tuple[LossName, ...] = ()
-    learning_rate: Optional[RangeSettings] = None
-    shared_units: tuple[tuple[int, ...], ...] = ()
-    tower_units: tuple[tuple[int, ...], ...] = ()
-    embedding_units: tuple[int, ...] = ()
+    trials: int = Field(20, ge=1, description="settings that are drawn and trained")
+    arfg_max: float = Field(
+        gt=0,
+        description="ARFG on validation that the best trial may have at most; where none holds it, the closest is taken",
+    )
+    workers: Optional[int] = Field(
+        None, ge=1, description="trials that are trained at a time; absent: as many as there are cores"
+    )
+    seed: int = Field(1, ge=0, description="fixes the draws; every trial trains with `training.seed`")
+    strength: Optional[RangeSettings] = Field(
+        None, description="range of `fairness.strength` λ, one for all tasks; absent: the run's own"
+    )
+    head_ratio: Optional[RangeSettings] = Field(
+        None,
+        description="range of `fairness.head_ratio` r, one for all tasks, for `mtaf` and `mtaf_difference`; absent: the "
+        "run's own",
+    )
+    mode: tuple[ActiveMode, ...] = Field(
+        (), description="values of `fairness.mode` to choose from; empty: the run's own"
+    )
+    loss: tuple[LossName, ...] = Field((), description="values of `fairness.loss` to choose from; empty: the run's own")
+    learning_rate: Optional[RangeSettings] = Field(
+        None, description="range of `training.learning_rate`; absent: the run's own"
+    )
+    shared_units: tuple[tuple[int, ...], ...] = Field(
+        (), description="lists of widths for `model.shared_units` to choose from; empty: the run's own"
+    )
+    tower_units: tuple[tuple[int, ...], ...] = Field(
+        (), description="lists of widths for `model.tower_units` to choose from; empty: the run's own"
+    )
+    embedding_units: tuple[int, ...] = Field(
+        (), description="widths for `model.embedding_units` to choose from; empty: the run's own"
+    )
 
     @model_validator(mode="after")
     def _something(self) -> TuneSettings:

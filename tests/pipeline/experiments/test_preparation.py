@@ -64,7 +64,9 @@ def test_a_failure_is_told_by_the_stage_and_its_reason(tmp_path: Path, monkeypat
 
 def test_a_death_by_a_signal_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = prepared('print("the last line", flush=True); os.kill(os.getpid(), 9)', tmp_path, monkeypatch)
-    assert isinstance(found, PreparationError) and str(found).startswith("was killed by signal 9 (SIGKILL); a lack of memory")
+    assert isinstance(found, PreparationError) and str(found).startswith(
+        "was killed by signal 9 (SIGKILL); a lack of memory"
+    )
 
 
 def test_an_earlier_calls_result_is_never_taken_for_this_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

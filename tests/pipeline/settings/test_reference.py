@@ -14,8 +14,8 @@ from pipeline.settings.config import RunSettings
 from pipeline.settings.reference import PAGE, anchor, fields, form_value, page, sections
 
 ROOT = Path(__file__).resolve().parents[3]
-# Packages whose settings have descriptions. Of `models` and `components` they are not all written yet.
-DESCRIBED = ("pipeline.",)
+# Packages whose settings have descriptions.
+DESCRIBED = ("pipeline.", "models.", "components.")
 # Settings without a description, as `Class.key`.
 EXCEPTIONS: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ and what the output's encoding does not have is written in other signs.
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -57,7 +58,11 @@ def new_console(**options: Any) -> Console:
 
 
 def write_any_text() -> None:
-    """Lets standard output and error take any text: what their encoding does not have is written in other signs."""
+    """Lets standard output and error take any text: what their encoding does not have is written in other signs.
+
+    What this process starts writes UTF-8 all the same, in which it is read here.
+    """
+    os.environ["PYTHONIOENCODING"] = "utf-8"
     codecs.register_error("in_other_signs", _in_other_signs)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="in_other_signs")  # type: ignore[union-attr]  # They are text files here.

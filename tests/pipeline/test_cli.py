@@ -36,24 +36,22 @@ def command(small: Any, *, require: bool = False) -> tuple[list[str], dict[str, 
 
 
 def call(small: Any, *, require: bool = False, file_limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the command. No file of it may grow beyond ``file_limit`` bytes: writing then fails as on a full disk."""
+    """Runs the command. Once it has begun, no file may grow beyond ``file_limit``: writing then fails as on a full disk."""
     arguments, environment = command(small, require=require)
-
-    def limit() -> None:
-        if file_limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-
-    return subprocess.run(
+    process = subprocess.Popen(
         arguments,
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=900,
-        preexec_fn=limit,
         encoding="utf-8",
     )
+    if file_limit is not None:
+        assert wait_until(lambda: list((small.folder / "logs").glob("*.log")), 120)
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
+    text, _ = process.communicate(timeout=900)
+    return subprocess.CompletedProcess(arguments, process.returncode, text)
 
 
 def events(small: Any) -> Iterator[dict[str, Any]]:

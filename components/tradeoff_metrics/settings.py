@@ -150,7 +150,8 @@ def _with_fields(*, of_group: bool) -> type[_Bounds]:
         assert row.limit is not None
         field = Field(None, gt=row.limit.above, description=_described(row))
         fields[key] = (Optional[PerTask] if row.of_task else Optional[float], field)
-    return create_model("_Bounds", __base__=_Bounds, __module__=__name__, **fields)
+    name = "_BoundsBetweenGroups" if of_group else "_BoundsOverall"
+    return create_model(name, __base__=_Bounds, __module__=__name__, **fields)
 
 
 if TYPE_CHECKING:

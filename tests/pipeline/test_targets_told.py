@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.pipeline.test_terminal import printed, summary
-
 from models.training.progress import epoch_line
+from tests.pipeline.showing.test_terminal import printed, summary
 
 HELD = {"held": True, "sentence": "target_gap 0.1 of `click [raw]` was held on validation: an FPR gap of 0.0800"}
 MISSED = {"held": False, "sentence": "target_gap 0.01 of `like` was NOT held on validation: the closest was 0.0300"}

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
-from tests.models.test_training import make_model
 
 from models.data.input_pipeline import ordered_batches
 from models.metrics.rank_auc import LEVEL, RankAUC, _bins_of
 from models.metrics.score_bins import bins_of
+from tests.models.training.test_step import make_model
 
 
 def gathered(labels, logits, weights=None, parts=7):

@@ -82,6 +82,8 @@ def test_another_file_under_the_name_of_a_csv(written: Written, content: Callabl
         ("tfrecord", ROWS.encode(), "text; say `read: {format: csv}`"),
         ("tfrecord", gzip.compress(bytes(range(256))), "something else; correct `read.format`, or the file"),
     ],
+    # Not by their bytes, in which there is the time.
+    ids=["text", "empty", "cut parquet", "zip", "text for records", "gzip for records"],
 )
 def test_another_file_than_the_format_says(written: Written, kind: str, content: bytes, received: str) -> None:
     (written.folder / "train.csv").write_bytes(content)

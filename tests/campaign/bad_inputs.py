@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from tests.campaign.small_log import SPLITS, SmallLog
+from tests.campaign.small_log import SPLITS, SmallLog, rows
 
 Change = Callable[[SmallLog], None]
 
@@ -541,6 +541,20 @@ LATE = [
         ("validation",),
         code=1,
     ),
+]
+
+
+def _late_row_in_a_worker(log: SmallLog) -> None:
+    """A row behind those that are looked at before a run, read by a worker process of Beam."""
+    table = rows(0, 12_500).astype({"x": object})
+    table.loc[12_000, "x"] = "much"  # type: ignore[call-overload]  # Any value is allowed in a column of objects.
+    table.to_csv(log.folder / "train.csv", index=False)
+    log.put("beam.workers", 2)
+    log.write()
+
+
+LATE += [
+    Case("a_row_in_a_worker", _late_row_in_a_worker, ("train.csv", "row 12001", "column `x`", "'much'"), code=1),
 ]
 
 KINDS = {

@@ -36,7 +36,7 @@ def command(small: Any, *, require: bool = False) -> tuple[list[str], dict[str, 
 
 
 def call(small: Any, *, require: bool = False, file_limit: int | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs the command. Once it has begun, no file may grow beyond ``file_limit``: writing then fails as on a full disk."""
+    """Runs the command. Once its first stage runs, no file may grow beyond ``file_limit``, as on a full disk."""
     arguments, environment = command(small, require=require)
     process = subprocess.Popen(
         arguments,
@@ -48,8 +48,10 @@ def call(small: Any, *, require: bool = False, file_limit: int | None = None) ->
         encoding="utf-8",
     )
     if file_limit is not None:
-        assert wait_until(lambda: list((small.folder / "logs").glob("*.log")), 120)
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
+        # Not before: such a limit is refused where a run begins under it.
+        assert wait_until(lambda: next(events(small), None) is not None, 300)
+        for pid in processes_of(small):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (file_limit, file_limit))
     text, _ = process.communicate(timeout=900)
     return subprocess.CompletedProcess(arguments, process.returncode, text)
 
@@ -246,7 +248,7 @@ def test_all_of_these_runs_are_listed(killed_and_run_again: Any) -> None:
     ("change", "message"),
     [
         ({"training": {"epoch": 1}}, "training.epoch: unknown key"),
-        ({"log": {"root": "nowhere"}, "sample": None}, "log.sources[0].files[0]"),
+        ({"log": {"root": "nowhere"}, "sample": None}, "3 things to mend"),
     ],
 )
 def test_unusable_settings_end_at_once(tmp_path: Path, small_run: Any, change: dict[str, Any], message: str) -> None:

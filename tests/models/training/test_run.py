@@ -76,7 +76,7 @@ def test_a_head_without_enough_specific_rows_is_told_loudly(make_settings, data,
     assert short and len(warnings) == len(short)
     for line, task in zip(warnings, short, strict=True):
         rows = training["train"]["tasks"][task]["groups"]["gender"]["specific_negatives"]
-        assert f"task `{task}` has too few" in line and f"'women': {rows[1]}" in line and "NO fairness term" in line
+        assert f"task `{task}` has too few" in line and f"`women` {rows[1]}" in line and "NO fairness term" in line
         assert set(training["history"][0]["tasks"][task]["train"]["fairness"]) == {"shared"}
 
 

@@ -54,7 +54,9 @@ def direct(rows):
     for key in GROUPS:
         accumulator = GroupAccumulator(TASKS, THRESHOLDS, BLOCKS)
         accumulator.add_batch(labels, known, scores, groups[key], block, lone)
-        result[key] = summarise(accumulator, key, None if key == "gender" else key, cluster="user")[1]
+        result[key] = summarise(
+            accumulator, key, None if key == "gender" else key, cluster="user", min_count=EvaluationSettings().min_count
+        )[1]
     return result
 
 

@@ -46,7 +46,7 @@ def test_without_the_block_there_is_no_tuner(sample_settings):
 def test_the_trainer_puts_the_values_in_their_places(candidate, tmp_path, monkeypatch, found):
     jobs = []
 
-    def run_child(command):
+    def run_child(command, told=None):
         job = TrainingJob.model_validate_json(open(command[-1], encoding="utf-8").read())
         (tmp_path / "model.partial").mkdir()
         jobs.append(job)

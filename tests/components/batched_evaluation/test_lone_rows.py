@@ -18,7 +18,9 @@ THRESHOLDS = np.array([[0.6, 0.4]] * 2)
 
 
 def config(batched, **settings):
-    evaluation = EvaluationSettings(batched=batched, cluster="user", slice_negative_kinds=False, **settings)
+    evaluation = EvaluationSettings(
+        batched=batched, cluster="user", slice_negative_kinds=False, min_count=1, **settings
+    )
     return build_eval_config([("like", 0.6), ("click", "base_rate")], GROUPS, evaluation, GateSettings(arfg_max=2), "0")
 
 
@@ -54,9 +56,7 @@ def direct(rows):
     for key in GROUPS:
         accumulator = GroupAccumulator(TASKS, THRESHOLDS, BLOCKS)
         accumulator.add_batch(labels, known, scores, groups[key], block, lone)
-        result[key] = summarise(
-            accumulator, key, None if key == "gender" else key, cluster="user", min_count=EvaluationSettings().min_count
-        )[1]
+        result[key] = summarise(accumulator, key, None if key == "gender" else key, cluster="user", min_count=1)[1]
     return result
 
 

@@ -42,7 +42,11 @@ def models(tmp_path_factory):
 
 def eval_config(batched):
     return build_eval_config(
-        [(TASK, "base_rate")], ["gender"], EvaluationSettings(batched=batched), GateSettings(arfg_max=9), "0"
+        [(TASK, "base_rate")],
+        ["gender"],
+        EvaluationSettings(batched=batched, min_count=1),
+        GateSettings(arfg_max=9),
+        "0",
     )
 
 

@@ -37,10 +37,25 @@ class NumericFeature(Settings):
 class _HashedOrListed(Settings):
     """A feature whose values get ids from a vocabulary of train, or from a hash."""
 
+    name: str = Field(description="column of the log or of a side table that the feature is read from")
+    vocabulary: int = Field(
+        1000, ge=1, description="how many of the most frequent values in the train split get an id of their own"
+    )
+    oov_buckets: int = Field(1, ge=1, description="ids that all other values share, by hash")
+    hash_buckets: Optional[int] = Field(
+        None,
+        ge=2,
+        description="number of ids that values are hashed to, in place of a vocabulary, so that some values share "
+        "one: for ids by the million; absent = a vocabulary",
+    )
+    embedding: Optional[int] = Field(
+        None, ge=1, description="width of the embedding; `model.embedding_units` where absent"
+    )
+
     @model_validator(mode="after")
     def _one_source_of_ids(self) -> _HashedOrListed:
         given = sorted(self.model_fields_set & {"vocabulary", "oov_buckets"})
-        if getattr(self, "hash_buckets", None) is not None and given:
+        if self.hash_buckets is not None and given:
             raise ValueError(
                 "`hash_buckets` gives ids without a vocabulary; remove "
                 + " and ".join(f"`{key}`" for key in given)
@@ -51,7 +66,7 @@ class _HashedOrListed(Settings):
     @model_serializer(mode="wrap")
     def _without_the_other(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # What is written can be read again, and says nothing of what is not used.
-        hashed = getattr(self, "hash_buckets", None) is not None
+        hashed = self.hash_buckets is not None
         unused = {"vocabulary", "oov_buckets"} if hashed else {"hash_buckets"}
         return {key: value for key, value in handler(self).items() if key not in unused}
 
@@ -60,44 +75,16 @@ class CategoricalFeature(_HashedOrListed):
     """A categorical input. With ``hash_buckets`` no pass over the log counts the frequencies of values."""
 
     type: Literal["categorical"] = Field(description="one category a row, embedded")
-    name: str = Field(description="column of the log or of a side table that the feature is read from")
-    vocabulary: int = Field(
-        1000, ge=1, description="how many of the most frequent values in the train split get an id of their own"
-    )
-    oov_buckets: int = Field(1, ge=1, description="ids that all other values share, by hash")
-    hash_buckets: Optional[int] = Field(
-        None,
-        ge=2,
-        description="number of ids that values are hashed to, in place of a vocabulary, so that some values share "
-        "one: for ids by the million; absent = a vocabulary",
-    )
-    embedding: Optional[int] = Field(
-        None, ge=1, description="width of the embedding; `model.embedding_units` where absent"
-    )
 
 
 class MultiCategoricalFeature(_HashedOrListed):
     """An input of several categories in one cell."""
 
     type: Literal["multi_categorical"] = Field(description="several categories a row, whose embeddings are averaged")
-    name: str = Field(description="column of the log or of a side table that the feature is read from")
     separator: str = Field(
         ",",
         description="what stands between the categories of a text cell, white space around it ignored; empty = cells "
         "are not split, as for cells that hold lists",
-    )
-    vocabulary: int = Field(
-        1000, ge=1, description="how many of the most frequent values in the train split get an id of their own"
-    )
-    oov_buckets: int = Field(1, ge=1, description="ids that all other values share, by hash")
-    hash_buckets: Optional[int] = Field(
-        None,
-        ge=2,
-        description="number of ids that values are hashed to, in place of a vocabulary, so that some values share "
-        "one: for ids by the million; absent = a vocabulary",
-    )
-    embedding: Optional[int] = Field(
-        None, ge=1, description="width of the embedding; `model.embedding_units` where absent"
     )
 
 

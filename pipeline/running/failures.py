@@ -24,6 +24,8 @@ _BETWEEN = re.compile(
 # A shell gives the process that a signal ended this and the signal's number.
 _SHELL_SIGNALS = 128
 _LONGEST_TEXT = 400
+# Stands before the value in every message of ours that refuses one.
+_RECEIVED = "Received: "
 _HEAD = "Traceback (most recent call last):\n"
 _FRAME = re.compile(r'^ *File "([^"]+)", line \d+', re.MULTILINE)
 _ERROR = re.compile(r"^((?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: |\Z|(?=\n))", re.MULTILINE)
@@ -70,17 +72,23 @@ def end_of(code: int, printed: str) -> str:
 
 def _sentence(chain: Sequence[_Failure]) -> str:
     """What the errors of a chain say, the outermost first."""
-    # What ran out explains all that followed on it. Our own words may quote what a library said of it.
-    short = next((found for each in chain if (found := shortages.told(f"{each.name}: {each.text}"))), None)
     told = next((failure for failure in chain if failure.ours), chain[-1])
+    text = _STEP.sub("", told.text).strip()
+    # What ran out explains all that followed on it, but where we say what was received: a value of the data may read like a
+    # lack of memory.
+    short = None if told.ours and _RECEIVED in text else _ran_out(chain)
     if short is not None:
         return short
-    text = _STEP.sub("", told.text).strip()
     if told.ours and text:
         return text
     # Beam's and TensorFlow's errors may hold all that they worked on.
     text = text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 1]}…"
     return f"{told.name}: {text}" if text else told.name
+
+
+def _ran_out(chain: Sequence[_Failure]) -> str | None:
+    """What ran out by the words of any error of the chain; our own may quote what a library said of it."""
+    return next((found for each in chain if (found := shortages.told(f"{each.name}: {each.text}"))), None)
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

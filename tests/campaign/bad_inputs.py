@@ -553,7 +553,16 @@ def _late_row_in_a_worker(log: SmallLog) -> None:
     log.write()
 
 
+def _late_shortage_of_words(log: SmallLog) -> None:
+    """A value that reads like what the system says where it has no memory left."""
+    table = rows(0, 12_500).astype({"x": object})
+    table.loc[12_000, "x"] = "Cannot allocate memory"  # type: ignore[call-overload]  # As above.
+    table.to_csv(log.folder / "train.csv", index=False)
+    log.write()
+
+
 LATE += [
+    Case("a_value_like_a_shortage", _late_shortage_of_words, ("row 12001", "'Cannot allocate memory'"), code=1),
     Case("a_row_in_a_worker", _late_row_in_a_worker, ("train.csv", "row 12001", "column `x`", "'much'"), code=1),
 ]
 

@@ -13,8 +13,10 @@ import tensorflow as tf
 
 from models.config import extensions
 from models.config.choices import LOSS_NAMES
+from models.config.networks import NETWORK_SETTINGS
 from models.config.settings import FairnessSettings, TrainerSettings
 from models.fairness.registry import FAIRNESS_LOSSES, build_fairness_loss, register_fairness_loss
+from models.networks.registry import NETWORKS
 from pipeline.settings.config import ConfigError, load
 from tests.campaign.small_log import ROOT, SmallLog
 
@@ -64,6 +66,48 @@ def test_a_loss_of_a_users_own_is_read_built_and_hashed(log: SmallLog) -> None:
     (log.folder / "own_losses.py").write_text(SOURCE + "\n", encoding="utf-8")
     assert before and extensions.extensions_hash(["own_losses"]) != before
     assert extensions.extensions_hash([]) == ""
+
+
+NETWORK = """
+from typing import Literal
+
+from pydantic import Field
+
+from models.config.networks import NetworkSettings
+from models.networks.registry import register_network
+from models.networks.shared_bottom import SharedBottom
+
+
+class OwnSettings(NetworkSettings):
+    network: Literal["own_bottom"] = Field(description="name of the network")
+    depth: int = Field(3, ge=1, description="how deep it is")
+
+
+class OwnBottom(SharedBottom):
+    settings_class = OwnSettings
+
+
+register_network("own_bottom", OwnBottom)
+"""
+
+
+def test_a_network_of_a_users_own_has_keys_of_its_own(log: SmallLog) -> None:
+    (log.folder / "own_networks.py").write_text(NETWORK, encoding="utf-8")
+    log.content |= {"extensions": ["own_losses", "own_networks"], "model": {"network": "own_bottom", "depth": 5}}
+    log.write()
+    try:
+        settings = load(log.config).candidate()
+        assert settings.model.model_dump(include={"network", "depth"}) == {"network": "own_bottom", "depth": 5}
+        again = TrainerSettings.model_validate_json(settings.model_dump_json())
+        assert again.model == settings.model and type(again.model).__name__ == "OwnSettings"
+        log.put("model.experts", 2)
+        log.write()
+        with pytest.raises(ConfigError, match="model.experts: `network: own_bottom` does not take this key"):
+            load(log.config)
+    finally:
+        sys.modules.pop("own_networks", None)
+        NETWORK_SETTINGS.pop("own_bottom", None)
+        NETWORKS.pop("own_bottom", None)
 
 
 def test_another_process_reads_the_settings(log: SmallLog) -> None:

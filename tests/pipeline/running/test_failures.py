@@ -129,3 +129,15 @@ def test_how_a_process_ended() -> None:
     printed = "Traceback (most recent call last):\n" + '  File "/usr/x.py", line 1, in f\n    g()\nKeyError: 3\n'
     assert end_of(1, printed) == "ended with 1: KeyError: 3"
     assert end_of(1, "OSError: [Errno 28] No space left on device").startswith("ended with 1: no space left on device")
+
+
+@pytest.mark.parametrize("value", ["out of memory", "No space left on device", "MemoryError", "Too many open files"])
+def test_a_value_of_the_data_that_reads_like_a_shortage_is_none(value: str) -> None:
+    words = f"log.csv: column `x`, row 7: expected a number. Received: {value!r}"
+    try:
+        try:
+            float(value)
+        except ValueError as error:
+            raise LogError(words) from error
+    except LogError as error:
+        assert sentence(error) == words
